@@ -1,0 +1,55 @@
+# Two commands matter: `make run` plays a recorded day of news, `make test` runs every test that can run here.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help run test test-fast lint bench lock schemas clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+run: $(VENV)/.run ## Play the demo day: alerts here, the desk on http://127.0.0.1:8642 (ARGS=--exit: at full speed, then stop)
+	@$(BIN)/tumen demo $(ARGS)
+
+test: $(VENV)/.dev ## Run every test that can run here
+	@$(BIN)/pytest -m "" $(ARGS)
+
+test-fast: $(VENV)/.dev ## Run the tests without broker, browser and chaos (at most a minute)
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, types, import contracts and the freshness of generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.export --check
+
+bench: $(VENV)/.dev ## Measure, each figure beside a bare loop of the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+schemas: $(VENV)/.dev ## Generate the JSON Schemas again
+	@$(BIN)/python -m schemas.export
+
+lock: $(VENV)/.dev ## Resolve the locks again (requirements/*.txt)
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt --extra build
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/dev.txt --extra build --extra dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("tumen needs Python 3.11 to 3.14, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] <= (3, 14) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Setting up (once) …" >&2
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+clean: ## Remove what was set up and built
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache

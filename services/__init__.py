@@ -1,0 +1,20 @@
+"""Tumen: a streaming news monitor for Russia - North Korea arms ties.
+
+The pipeline, as pseudo-code::
+
+    for feed in poller.due(now):                       # feeds, feed-state, feed-seen
+        outcome = fetch(feed)                          # conditional GET behind the address gate
+        state, seen, stories, events = decide(outcome) # pure; one transaction writes all four
+    for story in stories:
+        verdict = classify(story)                      # flagged? the words that prove it
+    for verdict in verdicts:
+        storyline, alerts = correlate(verdict)         # forty reprints, one storyline
+    for alert in alerts:
+        deliveries = route(alert, subscribers)         # one INTENT each, in the ledger
+        send(deliveries)                               # retried until settled
+
+Every arrow is a topic on the bus (``services.bus``), every message a model in ``schemas``; every service offers
+``drain(now)`` and ``next_wakeup()``. ``bootstrap`` wires them; ``driver`` plays a virtual day.
+"""
+
+__version__ = "0.1.0"

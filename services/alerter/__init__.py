@@ -1,0 +1,1 @@
+"""Alert to people: route, render, deliver, retry, park."""

@@ -1,0 +1,1 @@
+"""The log, at arm's length: ports, the topic table, the codec and the adapters."""

@@ -1,0 +1,146 @@
+"""Consume, decide, produce: the one loop of the services that turn records into messages.
+
+It knows no broker and decides nothing: a Stage does, before the transaction begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from services.bus.ports import NO_INPUT, Batch, LaneLost, Message, Record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from services.bus.ports import Lane, Membership
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one drain did; ``moved`` says whether another drain of the pipeline is worthwhile."""
+
+    records: int = 0
+    messages: int = 0
+
+    @property
+    def moved(self) -> bool:
+        """Whether anything was read or written."""
+        return bool(self.records or self.messages)
+
+    def __add__(self, other: Progress) -> Progress:
+        """Return the sum."""
+        return Progress(self.records + other.records, self.messages + other.messages)
+
+
+class Service(Protocol):
+    """The one seam: live loops, ``--once``, demo, replay and tests all call these."""
+
+    @property
+    def name(self) -> str:
+        """The service's name on the command line, in logs and in metrics."""
+
+    async def drain(self, now: datetime) -> Progress:
+        """Do all that is due at ``now``, commit it, return."""
+
+    def next_wakeup(self) -> datetime | None:
+        """Return when a timer is due next; None: only new records matter."""
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when there may be something to drain, or the time is up."""
+
+    async def close(self) -> None:
+        """Give up ownership and release everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a stage decided: the messages to append, and how to adopt the new state once they are."""
+
+    messages: Sequence[Message] = ()
+    adopt: Callable[[], None] = field(default=lambda: None)
+
+
+class Stage(Protocol):
+    """The deciding half of a service, for one lane: no I/O."""
+
+    @property
+    def state_topics(self) -> Sequence[str]:
+        """Topics whose latest records are this lane's state, read once when the lane is taken."""
+
+    def load(self, record: Record) -> None:
+        """Take one record of a state topic into memory."""
+
+    def step(self, records: Sequence[Record], now: datetime) -> Step:
+        """Decide on records (none: timers only). Must not change state: ``Step.adopt`` does, after the commit."""
+
+    def next_wakeup(self) -> datetime | None:
+        """Return when a timer of this lane is due next."""
+
+
+class LaneService:
+    """A service whose lanes each run a stage: classifier and correlator as they are, alerter with senders."""
+
+    def __init__(self, name: str, membership: Membership, make_stage: Callable[[Lane], Stage]) -> None:
+        """Take the group membership and a maker of stages."""
+        self.name = name
+        self._membership = membership
+        self._make_stage = make_stage
+        self._stages: dict[Lane, Stage] = {}
+
+    async def drain(self, now: datetime) -> Progress:
+        """Work every owned lane until it is empty and its timers are in the future."""
+        lanes = await self._membership.lanes()
+        self._stages = {lane: stage for lane, stage in self._stages.items() if lane in lanes}
+        total = Progress()
+        for lane in lanes:
+            try:
+                total += await self._drain_lane(lane, now)
+            except LaneLost:
+                self._stages.pop(lane, None)
+        return total
+
+    async def _drain_lane(self, lane: Lane, now: datetime) -> Progress:
+        stage = await self._stage(lane)
+        total = Progress()
+        while True:
+            batch = await lane.poll()
+            wakeup = stage.next_wakeup()
+            if not batch.records and (wakeup is None or wakeup > now):
+                return total
+            step = stage.step(batch.records, now)
+            if not batch.records and not step.messages:
+                step.adopt()
+                return total
+            await commit(lane, batch if batch.records else NO_INPUT, step)
+            total += Progress(len(batch.records), len(step.messages))
+
+    async def _stage(self, lane: Lane) -> Stage:
+        if lane not in self._stages:
+            stage = self._make_stage(lane)
+            for topic in stage.state_topics:
+                async for record in lane.restore(topic):
+                    stage.load(record)
+            self._stages[lane] = stage
+        return self._stages[lane]
+
+    def next_wakeup(self) -> datetime | None:
+        """Return the earliest timer of the lanes owned now."""
+        due = [wakeup for stage in self._stages.values() if (wakeup := stage.next_wakeup()) is not None]
+        return min(due, default=None)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait for records, a rebalance or the time."""
+        await self._membership.wait(timeout_s)
+
+    async def close(self) -> None:
+        """Leave the group."""
+        await self._membership.close()
+
+
+async def commit(lane: Lane, batch: Batch, step: Step) -> None:
+    """Append a step's messages and move the offset in one transaction; then adopt the step's state."""
+    async with lane.transaction(batch) as outbox:
+        outbox.send_all(step.messages)
+    step.adopt()

@@ -1,0 +1,1 @@
+"""Story to verdict: pure, the whole package."""

@@ -1,0 +1,16 @@
+"""``tumen``: the command line's entry point."""
+
+from __future__ import annotations
+
+import click
+
+import services
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(services.__version__, prog_name="tumen")
+def main() -> None:
+    """Watch the world's news for Russia - North Korea arms ties.
+
+    Example: tumen demo --exit
+    """

@@ -1,0 +1,1 @@
+"""Which addresses may be reached: the one gate of every outbound call."""

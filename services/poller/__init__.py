@@ -1,0 +1,1 @@
+"""HTTP to stories: due, fetch, parse, decide, publish."""

@@ -1,0 +1,1 @@
+"""What several services share about text, pure: ids, times, URLs, cleaning, fingerprints, quotations."""
