@@ -1,0 +1,243 @@
+"""Settings from TOML and environment, frozen: the one reader of both.
+
+A later source wins: defaults, the file (``--config``, else ``./tumen.toml``), ``TUMEN_SECTION__KEY``, command line.
+Secrets are references (``env:NAME``, ``file:PATH``), read at the moment of use and never kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.text.times import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "TUMEN_"
+CONFIG_DEFAULT = "tumen.toml"
+SECRET_BYTES_MAX = 64 * 1024
+_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
+_SIZE_UNITS = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one line that names file or variable, key and reason."""
+
+
+def parse_size(text: str) -> int:
+    """Read ``8MiB``, ``512KiB``, ``100``; ValueError says what is wrong."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        message = f"not a size: {text!r} (write 8MiB, 512KiB)"
+        raise ValueError(message)
+    return int(found[1]) * _SIZE_UNITS[found[2]]
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A table of settings: immutable; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PollerSection(Section):
+    """``[poller]``."""
+
+    interval: Duration = timedelta(minutes=60)
+    """Between two polls of a feed that answers conditional requests."""
+    interval_min: Duration = timedelta(minutes=15)
+    """Never ask one feed more often."""
+    interval_max: Duration = timedelta(hours=24)
+    """Never wait longer, whatever a server asks."""
+    interval_unconditional: Duration = timedelta(hours=6)
+    """Between two polls of a feed without validators."""
+    breaking_interval: Duration = timedelta(minutes=5)
+    """For feeds marked ``priority="breaking"`` while their validators work."""
+    host_concurrency: Annotated[int, Field(ge=1, le=16)] = 1
+    """Requests in flight to one host."""
+    host_spacing: Duration = timedelta(seconds=1)
+    """Between the starts of two requests to one host."""
+    timeout_total: Duration = timedelta(seconds=30)
+    """For a whole fetch, redirects included."""
+    body_max: Size = 8 * 1024 * 1024
+    """Decompressed bytes of a document; more is an error."""
+    allow_private: bool = False
+    """Allow feeds on private and loopback addresses."""
+    full_text: Literal["never", "candidates"] = "candidates"
+    """Whether articles of candidates are fetched (a later version; feeds are all that is fetched now)."""
+    parse_workers: Annotated[int, Field(ge=1, le=16)] = 1
+    """Parsing processes."""
+    user_agent: Annotated[str, Field(min_length=8, max_length=200)] = "tumen/0.1 (+https://tumen.example/bot)"
+    """Name yourself and a way to reach you."""
+
+
+class HealthSection(Section):
+    """``[health]``."""
+
+    bind: str = "127.0.0.1"
+    """Address of /live, /ready and /metrics."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 9642
+    """First port; services on one machine take this + n (poller 0 … desk 4)."""
+
+
+class DeskSection(Section):
+    """``[desk]``."""
+
+    bind: str = "127.0.0.1"
+    """Address of the desk; others than loopback need a proxy in front that knows who may read."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8642
+    """Port of the desk; busy: the next free one."""
+    hosts: tuple[str, ...] = ()
+    """Host names, besides localhost and IP literals, under which the desk answers."""
+
+
+class AlerterSection(Section):
+    """``[alerter]``."""
+
+    allow_private: bool = False
+    """Allow webhooks on private and loopback addresses."""
+
+
+class LogSection(Section):
+    """``[log]``."""
+
+    format: Literal["json", "console"] = "console"
+    """One JSON object a line, or columns for people."""
+
+
+class Settings(Section):
+    """All settings."""
+
+    bus: str = "sqlite:tumen.db"
+    """``sqlite:PATH`` or ``sqlite::memory:``."""
+    feeds: str | None = None
+    """Feed list (OPML or TOML) imported at start-up."""
+    subscribers: str | None = None
+    """Subscriber list (TOML) imported at start-up."""
+    poller: PollerSection = PollerSection()
+    alerter: AlerterSection = AlerterSection()
+    desk: DeskSection = DeskSection()
+    health: HealthSection = HealthSection()
+    log: LogSection = LogSection()
+
+
+def load(
+    config: str | None, environment: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Return the settings; SettingsError names file and line, or variable, and what is wrong."""
+    path, table, text = _read_file(config)
+    merged = _merge(_merge(table, _from_environment(environment)), overrides or {})
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path, text, environment)) from error
+
+
+def process_environment() -> Mapping[str, str]:
+    """Return the environment of this process."""
+    return os.environ  # noqa: TID251 - this is the one file
+
+
+def _read_file(config: str | None) -> tuple[str, dict[str, Any], str]:
+    path = Path(config or CONFIG_DEFAULT)
+    if config is None and not path.is_file():
+        return str(path), {}, ""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return str(path), tomllib.loads(text), text
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror or error}"
+        raise SettingsError(message) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{path}: not TOML: {error}"
+        raise SettingsError(message) from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or name.startswith((PREFIX + "SECRET_", PREFIX + "DEMO_")):
+            continue  # names for secrets that references point at
+        *sections, key = name.removeprefix(PREFIX).lower().split("__")
+        target = table
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[key] = value.split(",") if (sections, key) == (["desk"], "hosts") else value
+    return table
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _explain(error: ValidationError, path: str, text: str, environment: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    keys = [str(part) for part in first["loc"]]
+    variable = PREFIX + "__".join(keys).upper()
+    what = (
+        "unknown setting"
+        if first["type"] == "extra_forbidden"
+        else first["msg"].removeprefix("Value error, ")
+    )
+    if variable in environment:
+        return f"{variable}: {what}"
+    line = _line_of(keys, text)
+    where = f"{path}:{line}" if line else path
+    return f"{where}: {'.'.join(keys)}: {what}"
+
+
+def _line_of(keys: list[str], text: str) -> int | None:
+    """Return the line on which a key of a table stands; None where it cannot be told."""
+    table = ""
+    wanted = ".".join(keys[:-1])
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if header:
+            table = header[1].strip()
+            if table == ".".join(keys):
+                return number
+        elif table == wanted and re.match(rf"\s*[\"']?{re.escape(keys[-1])}[\"']?\s*=", line):
+            return number
+    return None
+
+
+def resolve_secret(reference: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return the secret behind ``env:NAME`` or ``file:PATH``; SettingsError names the reference, never the value."""
+    scheme, _, name = reference.partition(":")
+    if scheme == "env" and name:
+        value = (process_environment() if environment is None else environment).get(name)
+        if value:
+            return value
+        message = f"secret {reference}: the environment variable is not set"
+        raise SettingsError(message)
+    if scheme == "file" and name:
+        try:
+            with Path(name).open(encoding="utf-8") as file:
+                return file.read(SECRET_BYTES_MAX).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"secret {reference}: cannot be read"
+            raise SettingsError(message) from error
+    message = f"secret {reference!r}: write env:NAME or file:PATH"
+    raise SettingsError(message)

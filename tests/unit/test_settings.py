@@ -1,0 +1,81 @@
+"""Settings: defaults, file, environment, command line; and one clear line for what is wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.settings import SettingsError, load, parse_size, resolve_secret
+
+
+def write(tmp_path: Path, text: str) -> str:
+    """Write a settings file and return its path."""
+    path = tmp_path / "tumen.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_later_source_wins(tmp_path: Path) -> None:
+    """Defaults, then the file, then the environment, then the command line."""
+    path = write(tmp_path, 'bus = "sqlite:file.db"\n[poller]\ninterval = "30m"\nhost_spacing = "2s"\n')
+    environment = {"TUMEN_POLLER__INTERVAL": "20m", "TUMEN_BUS": "sqlite:env.db", "HOME": "/"}
+
+    settings = load(path, environment, {"bus": "sqlite:cli.db"})
+
+    assert settings.bus == "sqlite:cli.db"
+    assert settings.poller.interval == timedelta(minutes=20)
+    assert settings.poller.host_spacing == timedelta(seconds=2)
+    assert settings.poller.interval_max == timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bus = oops\n", r"tumen\.toml: not TOML: .*line 1"),
+        ('\n[poller]\nintervall = "30m"\n', r"tumen\.toml:3: poller\.intervall: unknown setting"),
+        ('[poller]\ninterval = "soon"\n', r"tumen\.toml:2: poller\.interval: not a duration: 'soon'"),
+        ("[polling]\n", r"tumen\.toml:1: polling: unknown setting"),
+        ('[poller]\nbody_max = "8MB"\n', r"tumen\.toml:2: poller\.body_max: not a size"),
+    ],
+)
+def test_a_wrong_file_names_line_key_and_reason(tmp_path: Path, text: str, said: str) -> None:
+    """Unreadable TOML, unknown keys and wrong values are one line each."""
+    with pytest.raises(SettingsError, match=said) as caught:
+        load(write(tmp_path, text), {})
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_variable_is_named() -> None:
+    """An unknown variable with our prefix is an error: it would have been ignored silently."""
+    with pytest.raises(SettingsError, match=r"^TUMEN_POLLER__INTERVALL: unknown setting$"):
+        load(None, {"TUMEN_POLLER__INTERVALL": "30m"})
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    """``--config`` with a wrong path is not ignored."""
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(str(tmp_path / "absent.toml"), {})
+
+
+def test_sizes_read_as_people_write_them() -> None:
+    """8MiB is 8 MiB."""
+    assert [parse_size(text) for text in ("8MiB", "512 KiB", "100", "1GiB")] == [
+        8 << 20,
+        512 << 10,
+        100,
+        1 << 30,
+    ]
+
+
+def test_secrets_come_from_environment_or_file_and_are_never_told(tmp_path: Path) -> None:
+    """A reference resolves at the moment of use; failures name the reference only."""
+    (tmp_path / "token").write_text("s3cret\n", encoding="utf-8")
+
+    assert resolve_secret("env:TOKEN", {"TOKEN": "abc"}) == "abc"
+    assert resolve_secret(f"file:{tmp_path}/token") == "s3cret"
+    for reference in ("env:ABSENT", f"file:{tmp_path}/absent", "abc"):
+        with pytest.raises(SettingsError, match="secret"):
+            resolve_secret(reference, {})
