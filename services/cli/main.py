@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 import services
+from services.cli.common import TumenGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=TumenGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(services.__version__, prog_name="tumen")
 def main() -> None:
     """Watch the world's news for Russia - North Korea arms ties.

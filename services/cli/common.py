@@ -1,0 +1,70 @@
+"""What every command shares: options, settings, and one clear line instead of a traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from services.bus.ports import BusError
+from services.settings import Settings, SettingsError, load, process_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+C = TypeVar("C", bound="Callable[..., Any]")
+
+FAILED = 1
+UNREADABLE = 2
+
+
+class UnreadableError(click.ClickException):
+    """An input cannot be read: exit 2 with one line."""
+
+    exit_code = UNREADABLE
+
+
+class TumenGroup(click.Group):
+    """The command group: turns what a user can cause into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a closed pipe is not an error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            sys.stdout = None  # nobody reads it any more; nothing to flush at exit
+            ctx.exit(0)
+        except SettingsError as error:
+            raise UnreadableError(str(error)) from error
+        except BusError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+def config_options(command: C) -> C:
+    """Add ``--config`` and ``--log-format``."""
+    command = click.option(
+        "--log-format",
+        type=click.Choice(["json", "console"]),
+        help="Logs on stderr: one JSON object a line, or columns.",
+    )(command)
+    return click.option("--config", metavar="FILE", help="Settings (TOML). Default: ./tumen.toml if there.")(
+        command
+    )
+
+
+def bus_option(command: C) -> C:
+    """Add ``--bus``."""
+    return click.option(
+        "--bus", metavar="URL", help="The log, e.g. sqlite:tumen.db. Default: TUMEN_BUS or settings."
+    )(command)
+
+
+def settings_from(config: str | None, log_format: str | None = None, **overrides: Any) -> Settings:
+    """Return the settings of a command; options that were not given change nothing."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if log_format:
+        given["log"] = {"format": log_format}
+    return load(config, process_environment(), given)
