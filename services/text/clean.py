@@ -17,10 +17,11 @@ _DROPPED = frozenset(
     {"script", "style", "template", "iframe", "svg", "noscript", "object", "textarea", "head"}
 )
 _DROPPED_END = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _DROPPED}
-_PARAGRAPH = frozenset(
+_BLOCKS = (
     "p div blockquote article section header footer aside main nav figure figcaption table ul ol dl pre form hr"
-    " h1 h2 h3 h4 h5 h6 address details summary".split()  # noqa: SIM905 - as a list, thirty lines
+    " h1 h2 h3 h4 h5 h6 address details summary"
 )
+_PARAGRAPH = frozenset(_BLOCKS.split())
 _LINE = frozenset({"br", "li", "tr", "dt", "dd", "option"})
 _CELL = frozenset({"td", "th"})
 
