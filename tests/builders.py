@@ -5,7 +5,7 @@ Every builder takes any field of its model. Ids follow from a short ``name``, so
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from schemas import (
     Alert,
@@ -64,7 +64,9 @@ def a_story(name: str = "story", **fields: Any) -> Story:
     return Story(**{**defaults, **fields})
 
 
-def evidence_in(text: str, field: str = "summary", **kinds: str) -> tuple[Evidence, ...]:
+def evidence_in(
+    text: str, field: Literal["title", "summary", "text"] = "summary", **kinds: str
+) -> tuple[Evidence, ...]:
     """Return the statement evidence of a whole field and a term span of each ``kind="words"`` in it."""
     spans: list[dict[str, Any]] = [{"start": 0, "end": len(text), "text": text, "kind": "statement"}]
     for kind, term in kinds.items():
@@ -76,8 +78,13 @@ def evidence_in(text: str, field: str = "summary", **kinds: str) -> tuple[Eviden
 
 def the_evidence() -> tuple[Evidence, ...]:
     """Return the evidence of STATEMENT."""
-    kinds = {"dprk": "North Korea", "rus": "Russia", "transfer": "shipped"}
-    return evidence_in(STATEMENT, **kinds, materiel__ammunition="artillery shells")
+    return evidence_in(
+        STATEMENT,
+        dprk="North Korea",
+        rus="Russia",
+        transfer="shipped",
+        materiel__ammunition="artillery shells",
+    )
 
 
 def a_verdict(story: Story | None = None, **fields: Any) -> Verdict:
