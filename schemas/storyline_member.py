@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pydantic import Field
 
@@ -20,6 +22,8 @@ class StorylineMember(Wire):
     id: Id
     """The story's id."""
     story_id: Id
+    story_revision: Annotated[int, Field(ge=1)] = 1
+    """Newest revision heard: an older or equal one that comes again changes nothing."""
     storyline_id: Id
     role: Role
     copy_of: Id | None = None
