@@ -75,7 +75,7 @@ def decode(record: Record, model: type[M]) -> M:
         raise Undecodable(f"{where}: {first['msg']}"[:ERROR_MAX]) from error
 
 
-def dead_letter(
+def dead_letter(  # noqa: PLR0913 - each is a part of the letter
     record: Record, *, group: str, stage: str, error: str, error_class: str, attempts: int
 ) -> Message:
     """Return the dead letter of a record: its bytes and headers, and ``dlq-*`` headers as UTF-8 strings."""
