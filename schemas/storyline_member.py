@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pydantic import Field
-
 from schemas.common import Id, Timestamp, Wire
 from schemas.fingerprint import Fingerprint
 from schemas.story import Source
