@@ -16,8 +16,8 @@ class FeedState(Wire):
 
     schema_: Literal["feed-state/1"] = Field("feed-state/1", alias="schema")
     id: Id
-    url: str
-    """The address asked next: the imported one until a permanent redirect is adopted."""
+    url: str | None = None
+    """The address asked next, where it is not the imported one."""
     etag: Annotated[str, Field(max_length=256)] | None = None
     """As received, byte for byte."""
     last_modified: Annotated[str, Field(max_length=128)] | None = None
