@@ -90,7 +90,11 @@ class LaneService:
         self._stages: dict[Lane, Stage] = {}
 
     async def drain(self, now: datetime) -> Progress:
-        """Work every owned lane until it is empty and its timers are in the future."""
+        """Work every owned lane until it is empty and its timers are in the future.
+
+        A lane that is lost on the way is dropped and the others go on. Anything else is a bug or the bus's trouble
+        and ends the drain; the lane's state is then read anew, since its last commit may or may not have happened.
+        """
         lanes = await self._membership.lanes()
         self._stages = {lane: stage for lane, stage in self._stages.items() if lane in lanes}
         total = Progress()
@@ -99,6 +103,9 @@ class LaneService:
                 total += await self._drain_lane(lane, now)
             except LaneLost:
                 self._stages.pop(lane, None)
+            except BaseException:
+                self._stages.pop(lane, None)
+                raise
         return total
 
     async def _drain_lane(self, lane: Lane, now: datetime) -> Progress:
@@ -117,6 +124,7 @@ class LaneService:
             total += Progress(len(batch.records), len(step.messages))
 
     async def _stage(self, lane: Lane) -> Stage:
+        """Return the lane's stage; a new one has read the lane's state before anybody sees it."""
         if lane not in self._stages:
             stage = self._make_stage(lane)
             for topic in stage.state_topics:

@@ -110,21 +110,23 @@ class Lane(Protocol):
     async def poll(self, records_max: int = BATCH_RECORDS_MAX, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
         """Return the next records after the lane's position, without waiting; an empty batch when there are none.
 
-        Polling twice without a transaction in between gives the same records. A record larger than ``bytes_max``
-        comes alone.
+        Polling twice without a transaction in between gives the same records again, perhaps followed by newer
+        ones. A record larger than ``bytes_max`` comes alone. Offsets may have holes. What another process committed
+        in the last hundredth of a second may not be seen yet.
         """
 
     def transaction(self, batch: Batch) -> AbstractAsyncContextManager[Outbox]:
         """Append what the outbox collects and move the offset, both or neither.
 
         Leaving the block commits; an exception inside it appends nothing. Raises LaneLost when ownership was lost,
-        BusUnavailable when the outcome is "not now"; the caller may then poll and try again.
+        BusUnavailable when the outcome is "not now"; the caller may then poll and try again. A task that is cancelled
+        while leaving the block does not know the outcome: it must restore its state before it goes on.
         """
 
     def restore(self, topic: str, partition: int | None = None) -> AsyncIterator[Record]:
         """Read a state topic's partition (the lane's own by default) to its end: the latest record of each key.
 
-        Tombstoned keys do not appear.
+        In order of offset. Tombstoned keys do not appear, unless the tombstone is written while this is read.
         """
 
 
@@ -164,7 +166,10 @@ class Bus(Protocol):
     """The log."""
 
     async def join(self, group: str, topics: Sequence[str]) -> Membership:
-        """Join a consumer group on these input topics."""
+        """Join a consumer group on these input topics; every member of a group names the same ones.
+
+        A group that is new to a partition begins at its start.
+        """
 
     def read(self, topic: str, *, partition: int | None = None) -> AsyncIterator[Record]:
         """Read a topic from its start to the end seen at the call, tombstones included."""
@@ -173,16 +178,22 @@ class Bus(Protocol):
         """Follow topics from their start, or from now on."""
 
     async def append(self, messages: Sequence[Message]) -> None:
-        """Append messages atomically, outside any group (imports, the command line, the desk)."""
+        """Append messages, all or none, outside any group (imports, the command line, the desk).
+
+        A cancelled call has appended all or none.
+        """
 
     async def partitions(self, topic: str) -> int:
         """Return the topic's number of partitions."""
 
     async def ends(self, topic: str) -> Mapping[int, int]:
-        """Return each partition's next offset."""
+        """Return each partition's next offset, as it is now."""
 
     async def lag(self, group: str, topic: str) -> Mapping[int, int]:
-        """Return for each partition how many records the group has not yet committed."""
+        """Return for each partition how many records the group has not yet committed.
+
+        Where compaction or retention left holes it is an upper bound; 0 always means that nothing is left.
+        """
 
     async def close(self) -> None:
         """Release everything; memberships and tails are void afterwards."""
