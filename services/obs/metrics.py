@@ -70,9 +70,14 @@ PROCESS_METRICS = {
 """Written by prometheus_client's own collector (Linux only)."""
 
 SKIPS = {
-    "alert_undecodable": "The desk met an alert that it cannot read; the page lacks it.",
+    "alert_undecodable": "The desk or the alerter met an alert that it cannot read.",
     "story_undecodable": "The classifier met a story that it cannot read; it is in the dead letters.",
     "verdict_undecodable": "The correlator met a verdict that it cannot read; it is in the dead letters.",
+    "verdict_repeated": "A revision that the correlator has heard before; nothing changes.",
+    "story_unmatched": "A storyline's member no longer matches; it stays, nobody is told yet.",
+    "copy_not_told": "A story repeats one of its storyline; it is counted there and not told.",
+    "state_undecodable": "A record of a service's own state cannot be read; it is left where it is.",
+    "table_undecodable": "A subscriber's or silence's record cannot be read; the last good one stays.",
     "entry_without_identity": "A feed entry has neither id, link nor title.",
     "entry_undatable": "A feed entry's date is no date; it is taken as seen now.",
     "entry_over_limit": "A feed document holds more entries than one poll may publish.",

@@ -1,0 +1,305 @@
+"""From a verdict and its storyline to what people read: the alert, and the storyline as it now stands. Pure.
+
+Nothing here states an allegation as a fact: an alert's title is its outlet's headline, and says so.
+Publishers' text leaves as title, outlet, link and short quotations, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.alert import Alert, AlertEvidence, AlertSource
+from schemas.storyline import MEMBERS_LATEST_MAX, Counts, MemberBrief, Storyline
+from services.correlator import severity
+from services.correlator.news import TIER_RANK
+from services.text.ids import stable_id
+from services.text.quote import fits, quotation
+from services.text.times import moment, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from schemas.claim import Claim, ClaimEvidence
+    from schemas.story import Source, StoryHead
+    from schemas.storyline_member import StorylineMember
+    from schemas.verdict import Evidence, Tier, Verdict
+    from services.correlator.news import News, Told
+
+SOURCES_MAX = 20
+STATEMENTS_MAX = 6
+TERMS_MAX = 12
+"""Term spans shown of one quotation: 25 words rarely hold more."""
+OUTLET_MAX = 200
+"""Code points of an outlet's name."""
+
+NAMES = {
+    "rus": "Russia",
+    "dprk": "North Korea",
+    "pair": "Russia and North Korea",
+    "leader_rus": "a Russian official",
+    "leader_dprk": "a North Korean official",
+    "materiel.missile": "missiles",
+    "materiel.ammunition": "ammunition",
+    "materiel.artillery": "artillery",
+    "materiel.arms": "arms",
+    "materiel.vehicle": "armoured vehicles",
+    "materiel.air_defence": "air defence",
+    "materiel.aircraft": "combat aircraft",
+    "materiel.drone": "drones",
+    "personnel": "military personnel",
+    "technology": "military technology",
+    "logistics": "shipping, fuel or money",
+    "sanction": "sanctions",
+    "treaty": "a treaty or military ties",
+}
+"""What the evidence kinds that make a story an alert are called; places, stances and relations are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that an alert is made of."""
+
+    verdict: Verdict
+    story: StoryHead
+    storyline: Storyline
+    members: tuple[StorylineMember, ...]
+    """Of the storyline, the origin first, then by time; the story's own among them."""
+
+
+def event_time(story: StoryHead) -> str:
+    """Return when this revision came to be known."""
+    return story.first_seen if story.revision == 1 else story.fetched_at
+
+
+def alert(case: Case, news: News, told: Told | None, now: datetime) -> Alert:
+    """Return the alert that tells this news."""
+    verdict, story, storyline = case.verdict, case.story, case.storyline
+    working = severity.parts(news.kind, verdict, story)
+    return Alert(
+        id=stable_id(storyline.id, news.kind, verdict.id, str(verdict.story_revision)),
+        storyline_id=storyline.id,
+        monitor=verdict.monitor,
+        kind=news.kind,
+        reason=news.reason,
+        tier=verdict.tier,
+        severity=severity.band(working),
+        severity_parts=working,
+        confidence=severity.confidence(verdict, story.source),
+        title=f"{outlet(story.source)}: {story.title}",
+        body=body(case),
+        headline_url=story.url,
+        languages=storyline.languages,
+        counts=storyline.counts,
+        sources=sources(case),
+        claims=tuple(map(short_claim, verdict.claims)),
+        evidence=quoted_evidence(verdict),
+        entities=verdict.entities,
+        changes=news.changes,
+        arrival=story.arrival,
+        created_at=event_time(story),
+        detected_at=stamp(now),
+        supersedes=told.alert_id if told else None,
+        verdict_ids=(verdict.id,),
+    )
+
+
+def outlet(source: Source) -> str:
+    """Return the outlet's name, or its domain where the feed list gives none."""
+    return (source.name or source.domain)[:OUTLET_MAX]
+
+
+def body(case: Case) -> str:
+    """Return who published it and when, how many carry it, and why it was flagged: three sentences."""
+    story, counts = case.story, case.storyline.counts
+    label = f" ({story.source.label})" if story.source.label else ""
+    seen = f"{moment(story.first_seen):%d %b %Y %H:%M} UTC"
+    late = f", published {_days_or_hours(story)} earlier" if story.arrival == "late" else ""
+    languages = ", ".join(case.storyline.languages)
+    return (
+        f"Published by {outlet(story.source)}{label}, first seen {seen}{late}. "
+        f"Carried by {_counted(counts.outlets, 'outlet')} in {_counted(counts.languages, 'language')}"
+        f"{f' ({languages})' if languages else ''}. {why(case.verdict)}"
+    )
+
+
+def why(verdict: Verdict) -> str:
+    """Return in one sentence what put the story on the list."""
+    kinds = dict.fromkeys(evidence.kind for evidence in verdict.evidence)
+    named = dict.fromkeys(NAMES[kind] for kind in NAMES if kind in kinds)
+    listed = _listed([*named]) if named else "the words quoted"
+    denial = "; it contains a denial" if "deny" in kinds else ""
+    return f"Flagged ({verdict.tier}) because one statement joins {listed}{denial}."
+
+
+def sources(case: Case) -> tuple[AlertSource, ...]:
+    """Return the story that caused the alert, then the storyline's other members, newest first."""
+    own = case.story.id
+    others = (member for member in reversed(case.members) if member.story_id != own)
+    ordered = [*(member for member in case.members if member.story_id == own), *others]
+    return tuple(map(_alert_source, ordered[:SOURCES_MAX]))
+
+
+def quoted_evidence(verdict: Verdict) -> tuple[AlertEvidence, ...]:
+    """Return at most STATEMENTS_MAX quotations, each followed by the terms that lie in it.
+
+    ``start`` and ``end`` stay those of the full span in the story's field, also where the quotation is cut.
+    """
+    statements = [evidence for evidence in verdict.evidence if evidence.kind == "statement"]
+    terms = [evidence for evidence in verdict.evidence if evidence.kind != "statement"]
+    shown: list[AlertEvidence] = []
+    for statement in statements[:STATEMENTS_MAX]:
+        inside = [term for term in terms if _inside(term, statement.field, statement.start, statement.end)]
+        low, high, is_cut = _best_quotation(statement, inside)
+        shown.append(_alert_evidence(statement, verdict, statement.text[low:high], cut=is_cut))
+        low, high = statement.start + low, statement.start + high
+        kept = [term for term in inside if _inside(term, statement.field, low, high) and fits(term.text)]
+        shown += [_alert_evidence(term, verdict, term.text) for term in kept[:TERMS_MAX]]
+    return tuple(shown)
+
+
+def quotes(verdict: Verdict) -> tuple[str, ...]:
+    """Return the statements as an alert quotes them."""
+    return tuple(shown.text for shown in quoted_evidence(verdict) if shown.kind == "statement")
+
+
+def short_claim(claim: Claim) -> Claim:
+    """Return a claim whose quotations are short enough to leave the system."""
+    return claim.model_copy(update={"evidence": tuple(map(_short_claim_evidence, claim.evidence))})
+
+
+def storyline(
+    verdict: Verdict, story: StoryHead, members: Sequence[StorylineMember], before: Storyline | None
+) -> Storyline:
+    """Return the storyline with its members as they stand after a verdict on one of them."""
+    tier, level = _standing(verdict, story, before)
+    languages = tuple(dict.fromkeys(member.language for member in members if member.language))
+    return Storyline(
+        id=members[0].storyline_id,
+        monitor=verdict.monitor,
+        state=before.state if before else "open",
+        merged_into=before.merged_into if before else None,
+        opened_at=before.opened_at if before else event_time(story),
+        updated_at=max(before.updated_at if before else "", event_time(story)),
+        headline=members[0].title,
+        tier=tier,
+        severity=level,
+        counts=counts(members, len(languages)),
+        languages=languages,
+        members_latest=latest(members),
+        claims=before.claims if before else (),
+        revision=before.revision + 1 if before else 1,
+    )
+
+
+def _standing(verdict: Verdict, story: StoryHead, before: Storyline | None) -> tuple[Tier, int]:
+    """Return the highest tier and severity that any flagged revision of a member has had."""
+    level = severity.band(severity.parts("opened", verdict, story))
+    if before is None:
+        return verdict.tier, level
+    if not verdict.flagged:
+        return before.tier, before.severity
+    tier = max(before.tier, verdict.tier, key=lambda tier: TIER_RANK[tier])
+    return tier, max(before.severity, level)
+
+
+def counts(members: Sequence[StorylineMember], languages: int) -> Counts:
+    """Return how broad the storyline is. Until claims are read, whoever is no copy counts as one basis."""
+    roles = [member.role for member in members]
+    own = roles.count("origin") + roles.count("independent")
+    return Counts(
+        bases=own,
+        origins=own,
+        independent=roles.count("independent"),
+        copies=roles.count("copy") + roles.count("translation"),
+        outlets=len({member.source.domain or member.source.name for member in members}),
+        languages=languages,
+    )
+
+
+def latest(members: Sequence[StorylineMember]) -> tuple[MemberBrief, ...]:
+    """Return the newest members that are no copies, newest first."""
+    told = [member for member in reversed(members) if member.role not in {"copy", "translation"}]
+    return tuple(_brief(member) for member in told[:MEMBERS_LATEST_MAX])
+
+
+def _brief(member: StorylineMember) -> MemberBrief:
+    return MemberBrief(
+        story_id=member.story_id,
+        source=outlet(member.source),
+        label=member.source.label,
+        language=member.language,
+        title=member.title,
+        url=member.url,
+        first_seen=member.first_seen,
+    )
+
+
+def _alert_source(member: StorylineMember) -> AlertSource:
+    return AlertSource(
+        story_id=member.story_id,
+        name=outlet(member.source),
+        domain=member.source.domain,
+        kind=member.source.kind,
+        label=member.source.label,
+        trust=member.source.trust,
+        role=member.role,
+        title=member.title,
+        url=member.url,
+        language=member.language,
+        published=member.published,
+        first_seen=member.first_seen,
+    )
+
+
+def _alert_evidence(span: Evidence, verdict: Verdict, text: str, *, cut: bool = False) -> AlertEvidence:
+    return AlertEvidence(
+        field=span.field,
+        start=span.start,
+        end=span.end,
+        text=text,
+        kind=span.kind,
+        term=span.term,
+        cut=cut or None,
+        story_id=verdict.story_id,
+    )
+
+
+def _best_quotation(statement: Evidence, terms: Sequence[Evidence]) -> tuple[int, int, bool]:
+    """Return the quotation, in the statement's own offsets, that shows the most kinds of terms; ties: the first."""
+    cues = [(term.start, term.end) for term in terms] or [(statement.start, statement.start + 1)]
+    around = [
+        quotation(statement.text, 0, len(statement.text), low - statement.start, high - statement.start)
+        for low, high in dict.fromkeys(cues)
+    ]
+
+    def kinds_shown(bounds: tuple[int, int, bool]) -> int:
+        low, high = statement.start + bounds[0], statement.start + bounds[1]
+        return len({term.kind for term in terms if low <= term.start and term.end <= high})
+
+    return max(around, key=kinds_shown)
+
+
+def _short_claim_evidence(evidence: ClaimEvidence) -> ClaimEvidence:
+    low, high, is_cut = quotation(evidence.quote, 0, len(evidence.quote), 0, 1)
+    return evidence.model_copy(update={"quote": evidence.quote[low:high], "cut": evidence.cut or is_cut})
+
+
+def _inside(term: Evidence, field: str, start: int, end: int) -> bool:
+    return term.field == field and start <= term.start and term.end <= end
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _days_or_hours(story: StoryHead) -> str:
+    hours = int(
+        (moment(story.first_seen) - moment(story.published or story.first_seen)).total_seconds() // 3600
+    )
+    return _counted(hours // 24, "day") if hours >= 48 else _counted(hours, "hour")  # noqa: PLR2004 - two days
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
