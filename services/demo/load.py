@@ -50,20 +50,20 @@ Line = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Prose = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
-class _Strict(BaseModel):
+class StrictTable(BaseModel):
     """A table of a source file: an unknown key is a mistake of its writer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _RevisionTable(_Strict):
+class _RevisionTable(StrictTable):
     at: When
     title: Line | None = None
     summary: Prose | None = None
     text: Prose | None = None
 
 
-class _ItemTable(_Strict):
+class _ItemTable(StrictTable):
     id: Annotated[str, StringConstraints(pattern=_SLUG)]
     at: When
     title: Annotated[str, StringConstraints(min_length=1)]
@@ -78,7 +78,7 @@ class _ItemTable(_Strict):
     revisions: tuple[_RevisionTable, ...] = ()
 
 
-class _BehaviourTable(_Strict):
+class _BehaviourTable(StrictTable):
     since: When = Field(DAY_START, alias="from")
     until: When | None = None
     status: Annotated[int, Field(ge=300, le=599)] | None = None
@@ -93,7 +93,7 @@ class _BehaviourTable(_Strict):
     malformed_from: When | None = None
 
 
-class _FeedTable(_Strict):
+class _FeedTable(StrictTable):
     slug: Annotated[str, StringConstraints(pattern=_SLUG)]
     title: Line
     url: Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+\.example/")]
@@ -124,15 +124,15 @@ def load_feeds(folder: Path) -> tuple[DemoFeed, ...]:
     path = folder / "feeds.toml"
     problems: list[str] = []
     feeds: list[DemoFeed] = []
-    for number, table in enumerate(_tables(path, "feeds"), 1):
+    for number, table in enumerate(tables(path, "feeds"), 1):
         name = f"{path.name}: {table.get('slug', f'feed {number}')}"
         try:
             feeds.append(_feed(_FeedTable.model_validate(table)))
         except ValidationError as error:
-            problems.extend(_lines(name, error))
+            problems.extend(faults_of(name, error))
     problems += [f"{path.name}: slug {slug} stands twice" for slug in _twice(f.slug for f in feeds)]
     problems += [f"{path.name}: url {url} stands twice" for url in _twice(f.url for f in feeds)]
-    _refuse(problems)
+    refuse(problems)
     return tuple(feeds)
 
 
@@ -142,7 +142,7 @@ def load_items(folder: Path, feeds: Iterable[DemoFeed]) -> tuple[DemoItem, ...]:
     problems: list[str] = []
     items: list[DemoItem] = []
     for path in sorted([*folder.glob("board/*.toml"), *folder.glob("items/*.toml")]):
-        for number, table in enumerate(_tables(path, "items"), 1):
+        for number, table in enumerate(tables(path, "items"), 1):
             name = f"{path.parent.name}/{path.name}: {table.get('id', f'item {number}')}"
             found = _item(name, table, path, known)
             if isinstance(found, DemoItem):
@@ -150,11 +150,11 @@ def load_items(folder: Path, feeds: Iterable[DemoFeed]) -> tuple[DemoItem, ...]:
             else:
                 problems.extend(found)
     problems += [f"id {name} stands twice" for name in _twice(i.id for i in items)]
-    _refuse(problems)
+    refuse(problems)
     return tuple(sorted(items, key=lambda item: (item.at, item.id)))
 
 
-def _tables(path: Path, name: str) -> list[dict[str, Any]]:
+def tables(path: Path, name: str) -> list[dict[str, Any]]:
     """Return the tables ``[[name]]`` of a TOML file."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -176,7 +176,7 @@ def _item(
     try:
         read = _ItemTable.model_validate(table)
     except ValidationError as error:
-        return _lines(name, error)
+        return faults_of(name, error)
     slug = path.stem if path.parent.name == "items" else read.feed
     if slug is None or read.feed not in (None, slug):
         return [f"{name}: feed is missing or does not fit its file (a board entry names its outlet)"]
@@ -247,7 +247,7 @@ def _behaviour(read: _BehaviourTable) -> Behaviour:
     return Behaviour(effects[0], since, read.until or DAY_END, read.status or 200, read.retry_after, fault)
 
 
-def _lines(name: str, error: ValidationError) -> list[str]:
+def faults_of(name: str, error: ValidationError) -> list[str]:
     """Return one line for each thing a table has wrong."""
     return [f"{name}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
 
@@ -257,7 +257,7 @@ def _twice(names: Iterable[str]) -> list[str]:
     return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
-def _refuse(problems: list[str]) -> None:
+def refuse(problems: list[str]) -> None:
     """Raise when anything was found wrong."""
     if problems:
         raise DayError("\n".join(problems))
