@@ -61,6 +61,12 @@ class Engine:
         self.bell.ring()
         self._mind_the_wal()
 
+    def announce(self, group: str, generation: int) -> None:
+        """Let this process's other members know that a group has changed (in the worker's thread)."""
+        if self.store.generations.get(group) != generation:
+            self.store.generations = {**self.store.generations, group: generation}
+            self.bell.ring()
+
     def append(self, rows: Rows) -> None:
         """Append rows outside any group (in the worker's thread)."""
         self.write(lambda now_ms: self.store.append(rows, now_ms))

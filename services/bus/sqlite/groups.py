@@ -188,12 +188,13 @@ def _generation(connection: apsw.Connection, group: str) -> int:
     return int(generation)
 
 
-def leave(connection: apsw.Connection, member: Member) -> None:
-    """Free everything the member owns, at once."""
+def leave(connection: apsw.Connection, member: Member) -> int:
+    """Free everything the member owns, at once; return the group's new generation."""
     row = (member.group, member.identity)
     connection.execute("DELETE FROM members WHERE group_name = ? AND identity = ?", row)
     connection.execute("UPDATE leases SET owner = NULL WHERE group_name = ? AND owner = ?", row)
     _next_generation(connection, member.group)
+    return _generation(connection, member.group)
 
 
 def demand(connection: apsw.Connection, member: Member, partition_id: int, epoch: int) -> int:

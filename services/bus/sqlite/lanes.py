@@ -181,12 +181,11 @@ class SqliteMembership:
     def _rebalance(self) -> bool:
         if self._closed:
             return False
-        store = self.engine.store
-        with store.writing() as connection:
+        with self.engine.store.writing() as connection:
             now_ms = self.engine.clock_ms()
             holding = groups.rebalance(connection, self.member, now_ms)
         self._generation = holding.generation
-        store.generations = {**store.generations, self.member.group: holding.generation}
+        self.engine.announce(self.member.group, holding.generation)
         self._rebalance_at_ms = holding.next_ms
         self._renew_at_ms = now_ms + self.member.lease_ms // groups.RENEWALS_PER_LEASE
         return self._adopt(holding.leases)
@@ -241,4 +240,5 @@ class SqliteMembership:
             lane.lost = True
         self._lanes = {}
         with self.engine.store.writing() as connection:
-            groups.leave(connection, self.member)
+            generation = groups.leave(connection, self.member)
+        self.engine.announce(self.member.group, generation)
