@@ -17,7 +17,7 @@ from services.obs.events import CONTEXT_FIELDS, EVENTS
 
 SERVICES = Path(__file__).parents[3] / "services"
 
-AWAITED = frozenset(name for name in EVENTS if name.partition(".")[0] not in {"library"})
+AWAITED = frozenset(name for name in EVENTS if name.partition(".")[0] != "library")
 """Events whose emitter bootstrap wires; empty this set when it has."""
 
 
@@ -147,4 +147,6 @@ def test_the_code_emits_only_what_the_table_declares() -> None:
     assert set(code) <= set(EVENTS)
     for name, fields in code.items():
         assert fields <= {*EVENTS[name].fields, *CONTEXT_FIELDS}, name
-    assert set(EVENTS) - set(code) <= AWAITED
+    assert set(EVENTS) - set(code) - {"library.message"} <= AWAITED, (
+        "the handler itself routes library.message"
+    )
