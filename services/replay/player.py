@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from services.poller.fetch import Failure, Request, Response
+from services.poller.model import Failure, Request, Response
 from services.replay.tape import Answered, Failed, Tape
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 
 from services.clock import VirtualClock
-from services.poller.fetch import Failure, Request, Response
+from services.poller.model import Failure, Request, Response
 from services.replay.player import TapePlayer
 from services.replay.tape import Answered, Attached, Entry, Failed, TapeError, read_tape, write_tape
 
