@@ -27,7 +27,8 @@ _RSS_NAMES = (
     'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
 )
 
-_MARKUP = re.compile(r"</?[a-z]+[^<>]*>")
+_MARKUP = re.compile(r"</?[a-z]+[^<>]*>|&(?:[a-z]+|#\d+);")
+_PARAGRAPH = re.compile(r"<p[ >]")
 
 
 def document(feed: DemoFeed, entries: Sequence[Entry], updated: datetime) -> bytes:
@@ -177,11 +178,9 @@ def _json_item(entry: Entry) -> dict[str, object]:
 
 def _html(text: str, credit: str) -> str:
     """Return paragraphs of HTML; text with markup in it is the outlet's own HTML. The credit line is the last one."""
-    if _MARKUP.search(text):
-        lines = [text]
-    else:
-        paragraphs = [" ".join(part.split("\n")) for part in text.split("\n\n")]
-        lines = [f"<p>{escape(part, quote=False)}</p>" for part in paragraphs if part]
+    written = text if _MARKUP.search(text) else escape(text, quote=False)
+    paragraphs = [" ".join(part.split("\n")) for part in written.split("\n\n")]
+    lines = [written] if _PARAGRAPH.search(written) else [f"<p>{part}</p>" for part in paragraphs if part]
     if credit:
         lines.append(f"<p><em>{escape(credit, quote=False)}</em></p>")
     return "".join(lines)

@@ -6,18 +6,16 @@ unconditional request does not change, so one recorded response a change is a co
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from services.demo.answer import conditional, encoded, error_page, validators_of
 from services.demo.load import DAY_FOLDER, load_feeds, load_items
 from services.demo.model import DAY_END, DAY_START, Answer, DemoFeed, DemoItem, Entry
 from services.demo.render import CONTENT_TYPES, document
@@ -27,14 +25,13 @@ SINK_DOWN_SINCE = DAY_START + timedelta(hours=5)
 SINK_DOWN_UNTIL = DAY_START + timedelta(hours=5, minutes=30)
 SINK_RETRY_AFTER_S = 300
 
+LAST_MOMENT = DAY_END - timedelta(microseconds=1)
 FOUNDED = DAY_START - timedelta(days=1)
 """Last-Modified of a document that holds nothing yet."""
 OVERSIZED_BYTES = 8 * 1024 * 1024 + 1024
 """Just over the poller's default ``body_max`` of 8 MiB."""
 TRUNCATED_PART = 0.6
 """Of the document's bytes: enough for some whole entries, and one cut in half."""
-GZIP_BLOCK_BYTES = 0xFFFF
-"""The largest stored block of deflate."""
 DOCUMENTS_KEPT = 64
 """Rendered answers kept for the next question: about two megabytes."""
 
@@ -68,15 +65,15 @@ class World:
         """Return what a GET of ``url`` gets at ``now``, conditional headers taken into account."""
         feed = self._by_url.get(url)
         if feed is None:
-            return _page(404, "Not Found")
+            return error_page(404, "Not Found")
         asked = {name.lower(): value for name, value in headers.items()}
-        return _encoded(feed, _conditional(self._full(feed, now), asked), asked)
+        return encoded(feed, conditional(self._full(feed, now), asked), asked)
 
     def respond_post(self, url: str, now: datetime, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return what a webhook gets: 503 from 05:00 to 05:30, 200 at any other time."""
         del headers, body  # the sink takes whatever it is given
         if urlsplit(url).hostname != SINK_HOST:
-            return _page(404, "Not Found")
+            return error_page(404, "Not Found")
         if SINK_DOWN_SINCE <= now < SINK_DOWN_UNTIL:
             retry = ("Retry-After", str(SINK_RETRY_AFTER_S))
             return Answer(
@@ -143,9 +140,12 @@ class World:
         return self._edges_kept[feed.slug]
 
     def _full(self, feed: DemoFeed, now: datetime) -> Answer:
-        """Return the unconditional answer; rendered once for each stretch of time in which it cannot change."""
+        """Return the unconditional answer; rendered once for each stretch of time in which it cannot change.
+
+        Before and after the day the world stands still.
+        """
         edges = self._edges(feed)
-        place = bisect_right(edges, now)
+        place = bisect_right(edges, min(max(now, DAY_START), LAST_MOMENT))
         edge = edges[place - 1] if place else FOUNDED
         if (feed.slug, edge) not in self._kept:
             if len(self._kept) >= DOCUMENTS_KEPT:
@@ -158,16 +158,16 @@ class World:
         if failed := feed.during("fault", now):
             return Answer(0, fault=failed.fault)
         if refused := feed.during("status", now):
-            return _page(refused.status, "Not available", retry_after_s=refused.retry_after_s)
+            return error_page(refused.status, "Not available", retry_after_s=refused.retry_after_s)
         changed = self._changed(feed, now)
         if feed.during("not-modified", now):
-            return Answer(304, _validators(feed, feed.slug.encode(), changed))
+            return Answer(304, validators_of(feed, feed.slug.encode(), changed))
         if feed.during("html", now):
             return Answer(200, (("Content-Type", "text/html; charset=utf-8"),), HTML_PAGE.encode())
         body = _damaged(feed, document(feed, self.entries(feed, now), changed), now)
         kind = CONTENT_TYPES[feed.format]
         content_type = kind if feed.format == "json" else f"{kind}; charset={feed.encoding}"
-        return Answer(200, (("Content-Type", content_type), *_validators(feed, body, changed)), body)
+        return Answer(200, (("Content-Type", content_type), *validators_of(feed, body, changed)), body)
 
     def _changed(self, feed: DemoFeed, now: datetime) -> datetime:
         """Return the newest moment at which the document changed: its entries, or the way it is damaged."""
@@ -210,71 +210,6 @@ def _malformed(text: str) -> str:
     return broken.replace(
         "<lastBuildDate>", "<copyright>&copy; all rights & wrongs</copyright>\n<lastBuildDate>"
     )
-
-
-def _validators(feed: DemoFeed, body: bytes, changed: datetime) -> tuple[tuple[str, str], ...]:
-    """Return the headers that let a client ask again cheaply, as far as this server has them."""
-    headers = []
-    if feed.validators in ("etag", "both"):
-        mark = hashlib.sha256(body).hexdigest()[:20]
-        headers.append(("ETag", f'W/"{mark}"' if feed.gzip else f'"{mark}"'))
-    if feed.validators in ("last-modified", "both"):
-        headers.append(("Last-Modified", format_datetime(changed, usegmt=True)))
-    if feed.max_age_s is not None:
-        headers.append(("Cache-Control", f"public, max-age={feed.max_age_s}"))
-    return tuple(headers)
-
-
-def _conditional(answer: Answer, asked: Mapping[str, str]) -> Answer:
-    """Return 304 where the client already holds what it would get (RFC 9110, 13.2.2: If-None-Match goes first)."""
-    given = {name.lower(): value for name, value in answer.headers}
-    if answer.status != 200 or not _fresh(given, asked):  # noqa: PLR2004 - HTTP OK
-        return answer
-    kept = tuple(pair for pair in answer.headers if pair[0] != "Content-Type")
-    return Answer(304, kept)
-
-
-def _fresh(given: Mapping[str, str], asked: Mapping[str, str]) -> bool:
-    """Return whether the client's validators still fit."""
-    if "if-none-match" in asked:
-        wanted = {tag.strip().removeprefix("W/") for tag in asked["if-none-match"].split(",")}
-        return "etag" in given and (given["etag"].removeprefix("W/") in wanted or "*" in wanted)
-    if "if-modified-since" not in asked or "last-modified" not in given:
-        return False
-    try:
-        since = parsedate_to_datetime(asked["if-modified-since"])
-    except ValueError:
-        return False
-    if since.tzinfo is None:
-        return False
-    return parsedate_to_datetime(given["last-modified"]) <= since
-
-
-def _encoded(feed: DemoFeed, answer: Answer, asked: Mapping[str, str]) -> Answer:
-    """Return the answer compressed, where the server can and the client asked for it."""
-    if not feed.gzip or not answer.body or "gzip" not in asked.get("accept-encoding", ""):
-        return answer
-    return Answer(answer.status, (*answer.headers, ("Content-Encoding", "gzip")), stored_gzip(answer.body))
-
-
-def stored_gzip(data: bytes) -> bytes:
-    """Return ``data`` as gzip in stored blocks: its bytes do not depend on the zlib that happens to be installed."""
-    blocks = [data[i : i + GZIP_BLOCK_BYTES] for i in range(0, len(data), GZIP_BLOCK_BYTES)] or [b""]
-    out = [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"]
-    for number, block in enumerate(blocks, 1):
-        size = len(block)
-        last = b"\x01" if number == len(blocks) else b"\x00"
-        out += [last, size.to_bytes(2, "little"), (size ^ 0xFFFF).to_bytes(2, "little"), block]
-    out += [zlib.crc32(data).to_bytes(4, "little"), (len(data) & 0xFFFFFFFF).to_bytes(4, "little")]
-    return b"".join(out)
-
-
-def _page(status: int, text: str, *, retry_after_s: int | None = None) -> Answer:
-    """Return a short error page."""
-    headers = [("Content-Type", "text/html; charset=utf-8")]
-    if retry_after_s is not None:
-        headers.append(("Retry-After", str(retry_after_s)))
-    return Answer(status, tuple(headers), f"<html><body><h1>{status} {text}</h1></body></html>\n".encode())
 
 
 def _outline(feed: DemoFeed) -> str:
