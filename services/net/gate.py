@@ -148,8 +148,7 @@ class Gate:
     def connector(self) -> aiohttp.TCPConnector:
         """Return the connector that every outbound session must use.
 
-        One request a connection: a kept connection that has died would be retried silently, and a host be asked
-        twice. Names are resolved anew each time, so that an answer is as old as the call.
+        One request a connection and no remembered answers of DNS: every call passes the gate on its own.
         """
         return aiohttp.TCPConnector(
             limit=CONNECTIONS_MAX,

@@ -1,0 +1,200 @@
+"""Bytes to entries: feedparser for XML, which keeps the stories of malformed feeds, and our own reader of JSON Feed.
+
+Pure, and total: a document that cannot be read is a Document that says so. Hostile ones may still cost much time and
+memory, so the poller runs this in a worker process with limits.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from calendar import timegm
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import feedparser
+
+from services.poller.model import FORMATS_READ, Document, Entry
+from services.poller.parse.charset import decoded
+from services.poller.parse.jsonfeed import read_json
+from services.poller.parse.shape import AUTHORS_MAX, ENTRIES_MAX, cut_entry, one_line, scalar
+from services.text.clean import plain_text
+from services.text.urls import absolute
+
+if TYPE_CHECKING:
+    from services.poller.model import Format
+
+ROOT_WITHIN = 64 * 1024
+"""Code points in which the root element must begin; some servers print warnings before it."""
+WARNING_MAX = 200
+MINUTES_MAX = 10_000_000
+"""Of a ttl: about 19 years; the schedule has its own, lower cap."""
+
+_ROOTS: dict[str, Format] = {
+    "rss": "rss",
+    "channel": "rss",
+    "rdf": "rdf",
+    "feed": "atom",
+    "opml": "opml",
+    "html": "html",
+    "head": "html",
+    "body": "html",
+    "script": "html",
+    "title": "html",
+    "meta": "html",
+    "div": "html",
+}
+_TAG = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
+_ELEMENT = re.compile(r"<[A-Za-z_]")
+_END = {
+    "rss": re.compile(r"</\s*(?:[\w.-]+:)?(?:rss|channel)\s*>", re.IGNORECASE),
+    "rdf": re.compile(r"</\s*(?:[\w.-]+:)?rdf\s*>", re.IGNORECASE),
+    "atom": re.compile(r"</\s*(?:[\w.-]+:)?feed\s*>", re.IGNORECASE),
+}
+_PERIODS = {
+    "hourly": timedelta(hours=1),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(weeks=1),
+    "monthly": timedelta(days=30),
+    "yearly": timedelta(days=365),
+}
+
+
+def read_document(data: bytes, url: str, content_type: str = "") -> Document:
+    """Read a feed document; ``url`` is where it came from, the base of its links."""
+    text = decoded(data, content_type).lstrip("\ufeff \t\r\n")
+    if not text:
+        return Document("unknown", error="the body is empty")
+    if text.startswith(("{", "[")):
+        return read_json(text, url)
+    found = format_of(text)
+    if found not in FORMATS_READ:
+        return Document(found, error=f"not a feed: {found}" if found != "opml" else None)
+    if declares_entities(text):
+        return Document(found, error="the document declares entities, which can grow without bound")
+    return _read_xml(text, found, url)
+
+
+def format_of(text: str) -> Format:
+    """Return the format by the first element of a known name."""
+    for tag in _TAG.finditer(text, 0, ROOT_WITHIN):
+        if (found := _ROOTS.get(tag.group(1).lower())) is not None:
+            return found
+    return "unknown"
+
+
+def declares_entities(text: str) -> bool:
+    """Tell whether a document declares entities: before its root, or at all when it has a document type."""
+    root = _ELEMENT.search(text)
+    prolog = text[: root.start()] if root else text
+    return bool(re.search(r"<!entity", text if "<!doctype" in prolog.lower() else prolog, re.IGNORECASE))
+
+
+def _read_xml(text: str, found: Format, url: str) -> Document:
+    """Let feedparser read it: bytes in a file object, because it opens a plain string as a path or an address."""
+    parsed = feedparser.parse(
+        io.BytesIO(text.encode("utf-8", "replace")),
+        response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    head: dict[str, Any] = parsed.get("feed", {})
+    raw = parsed.get("entries", [])
+    language = scalar(dict.get(head, "language")) or None
+    return Document(
+        format=found,
+        title=one_line(plain_text(scalar(dict.get(head, "title")))),
+        language=language,
+        entries=tuple(cut_entry(_entry(item, found, url)) for item in raw[:ENTRIES_MAX]),
+        over_limit=max(len(raw) - ENTRIES_MAX, 0),
+        complete=_END[found].search(text) is not None,
+        asks=_asked_wait(head),
+        warnings=_warnings(parsed),
+    )
+
+
+def _entry(item: Any, found: Format, url: str) -> Entry:
+    published, raw = _date(item)
+    link = scalar(dict.get(item, "link"))
+    return Entry(
+        guid=scalar(dict.get(item, "id")).strip(),
+        url=(absolute(url, link) or "") if link else "",
+        title=one_line(_plain(dict.get(item, "title_detail"), found)),
+        # feedparser copies the content to a missing summary; the detail is there only for a real one.
+        summary=_plain(dict.get(item, "summary_detail"), found),
+        text=_longest(item, found),
+        published=published,
+        published_raw=raw,
+        authors=_authors(item),
+        language=_language(item),
+    )
+
+
+def _plain(detail: Any, found: Format) -> str:
+    """Return a text construct as plain text; only Atom says reliably that something is no HTML."""
+    value = scalar(detail.get("value")) if isinstance(detail, dict) else ""
+    if found == "atom" and detail and detail.get("type") == "text/plain":
+        return value.strip()
+    return plain_text(value)
+
+
+def _longest(item: Any, found: Format) -> str | None:
+    """Return the longest content: a second, shorter one is often a teaser that stands first."""
+    texts = [_plain(content, found) for content in dict.get(item, "content") or ()]
+    return max(texts, key=len, default=None)
+
+
+def _date(item: Any) -> tuple[datetime | None, str | None]:
+    """Return the date of publication, else of update, and what was written there."""
+    raws = [raw for name in ("published", "updated") if (raw := scalar(dict.get(item, name)))]
+    for name in ("published_parsed", "updated_parsed"):
+        if (moment := _moment(dict.get(item, name))) is not None:
+            return moment, scalar(dict.get(item, name.removesuffix("_parsed"))) or raws[0]
+    return None, raws[0] if raws else None
+
+
+def _moment(parsed: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(timegm(parsed), UTC) if parsed is not None else None
+    except (ValueError, OverflowError, OSError, TypeError):
+        return None
+
+
+def _authors(item: Any) -> tuple[str, ...]:
+    people = [scalar(person.get("name")) for person in dict.get(item, "authors") or () if person]
+    names = [one_line(plain_text(name)) for name in people or [scalar(dict.get(item, "author"))]]
+    return tuple(dict.fromkeys(name for name in names if name))[:AUTHORS_MAX]
+
+
+def _language(item: Any) -> str | None:
+    for name in ("title_detail", "summary_detail"):
+        detail = dict.get(item, name)
+        if isinstance(detail, dict) and (language := scalar(detail.get("language"))):
+            return language
+    return None
+
+
+def _asked_wait(head: dict[str, Any]) -> timedelta | None:
+    """Return the longest wait that ttl (minutes) or the syndication module ask for; junk asks for nothing."""
+    waits = []
+    ttl = scalar(dict.get(head, "ttl")).strip()
+    if ttl.isascii() and ttl.isdigit():
+        waits.append(timedelta(minutes=min(int(ttl[:9]), MINUTES_MAX)))
+    period = _PERIODS.get(scalar(dict.get(head, "sy_updateperiod")).strip().lower())
+    if period is not None:
+        waits.append(period / _frequency(scalar(dict.get(head, "sy_updatefrequency"))))
+    return max(waits, default=None)
+
+
+def _frequency(text: str) -> float:
+    try:
+        times = float(text or 1)
+    except ValueError:
+        return 1
+    return times if 0.01 <= times <= 10_000 else 1  # noqa: PLR2004 - outside of it nobody means it
+
+
+def _warnings(parsed: Any) -> tuple[str, ...]:
+    if not parsed.get("bozo"):
+        return ()
+    return (f"not well-formed: {' '.join(str(parsed.get('bozo_exception')).split())}"[:WARNING_MAX],)
