@@ -20,7 +20,7 @@ async def open_bus(url: str, *, must_exist: bool = False, durable: bool = True) 
     ``must_exist`` is for readers: a mistyped path must not make an empty log.
     """
     path = sqlite_path(url)
-    if must_exist and path != MEMORY and not Path(path).exists():
+    if must_exist and path != MEMORY and not _exists(path):
         message = f"{path}: there is no such log; name it with --bus or TUMEN_BUS"
         raise BusDamaged(message)
     bus = await SqliteBus.open(path, durable=durable)
@@ -28,6 +28,10 @@ async def open_bus(url: str, *, must_exist: bool = False, durable: bool = True) 
         yield bus
     finally:
         await bus.close()
+
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()
 
 
 def sqlite_path(url: str) -> str:

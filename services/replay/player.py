@@ -25,9 +25,10 @@ KEPT_BY_304 = frozenset({"etag", "last-modified", "cache-control", "expires", "d
 class TapePlayer:
     """Answers requests from a tape, at the clock's moment."""
 
-    def __init__(self, tape: Tape, clock: Clock) -> None:
-        """Index the tape by URL; entries of one URL are put in the order of time."""
+    def __init__(self, tape: Tape, clock: Clock, body_max: int) -> None:
+        """Index the tape by URL, in the order of time; larger bodies fail as they would when fetched (bytes)."""
         self._clock = clock
+        self._body_max = body_max
         self._entries: dict[str, list[Answered | Failed]] = {}
         for entry in tape.entries:
             if isinstance(entry, Answered | Failed):
@@ -38,7 +39,10 @@ class TapePlayer:
 
     async def fetch(self, request: Request) -> Response | Failure:
         """Answer one request; never waits."""
-        return answer(request, self._standing(request.url, self._clock.now()))
+        answered = answer(request, self._standing(request.url, self._clock.now()))
+        if isinstance(answered, Response) and len(answered.body) > self._body_max:
+            return Failure("too_large", f"more than {self._body_max} bytes")
+        return answered
 
     async def close(self) -> None:
         """Hold nothing."""

@@ -60,7 +60,7 @@ async def answered(
 ) -> Response | Failure:
     """Return what the tape says at an hour of the day."""
     clock = VirtualClock(DAY + timedelta(hours=hours))
-    player = TapePlayer(read_tape(BytesIO(recorded()), "day"), clock)
+    player = TapePlayer(read_tape(BytesIO(recorded()), "day"), clock, 1_000)
     return await player.fetch(Request(url, headers))
 
 
@@ -104,3 +104,10 @@ async def test_what_is_not_on_the_tape_is_a_connection_failure() -> None:
     """Unknown URLs and times before the first record fail as an unreachable server does."""
     assert isinstance(await answered(1, url="https://other.example/"), Failure)
     assert isinstance(await answered(-1), Failure)
+
+
+async def test_a_body_over_the_cap_fails_as_it_would_when_fetched() -> None:
+    """A replay meets the same limits as the poller did."""
+    player = TapePlayer(read_tape(BytesIO(recorded()), "day"), VirtualClock(DAY), len(FIRST.body) - 1)
+
+    assert await player.fetch(Request(URL)) == Failure("too_large", f"more than {len(FIRST.body) - 1} bytes")
