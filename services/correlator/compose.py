@@ -1,4 +1,4 @@
-"""From a verdict and its storyline to what people read: the alert, and the storyline as it now stands. Pure.
+"""From a verdict and its storyline to what people read: the alert. Pure.
 
 Nothing here states an allegation as a fact: an alert's title is its outlet's headline, and says so.
 Publishers' text leaves as title, outlet, link and short quotations, nothing else.
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.alert import Alert, AlertEvidence, AlertSource
-from schemas.storyline import MEMBERS_LATEST_MAX, Counts, MemberBrief, Storyline
 from services.correlator import severity
-from services.correlator.news import TIER_RANK
+from services.correlator.standing import event_time, outlet
 from services.text.ids import stable_id
 from services.text.quote import fits, quotation
 from services.text.times import moment, stamp
@@ -22,17 +21,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from schemas.claim import Claim, ClaimEvidence
-    from schemas.story import Source, StoryHead
+    from schemas.story import StoryHead
+    from schemas.storyline import Storyline
     from schemas.storyline_member import StorylineMember
-    from schemas.verdict import Evidence, Tier, Verdict
+    from schemas.verdict import Evidence, Verdict
     from services.correlator.news import News, Told
 
 SOURCES_MAX = 20
 STATEMENTS_MAX = 6
 TERMS_MAX = 12
 """Term spans shown of one quotation: 25 words rarely hold more."""
-OUTLET_MAX = 200
-"""Code points of an outlet's name."""
 
 NAMES = {
     "rus": "Russia",
@@ -68,11 +66,6 @@ class Case:
     """Of the storyline, the origin first, then by time; the story's own among them."""
 
 
-def event_time(story: StoryHead) -> str:
-    """Return when this revision came to be known."""
-    return story.first_seen if story.revision == 1 else story.fetched_at
-
-
 def alert(case: Case, news: News, told: Told | None, now: datetime) -> Alert:
     """Return the alert that tells this news."""
     verdict, story, storyline = case.verdict, case.story, case.storyline
@@ -103,11 +96,6 @@ def alert(case: Case, news: News, told: Told | None, now: datetime) -> Alert:
         supersedes=told.alert_id if told else None,
         verdict_ids=(verdict.id,),
     )
-
-
-def outlet(source: Source) -> str:
-    """Return the outlet's name, or its domain where the feed list gives none."""
-    return (source.name or source.domain)[:OUTLET_MAX]
 
 
 def body(case: Case) -> str:
@@ -167,73 +155,6 @@ def quotes(verdict: Verdict) -> tuple[str, ...]:
 def short_claim(claim: Claim) -> Claim:
     """Return a claim whose quotations are short enough to leave the system."""
     return claim.model_copy(update={"evidence": tuple(map(_short_claim_evidence, claim.evidence))})
-
-
-def storyline(
-    verdict: Verdict, story: StoryHead, members: Sequence[StorylineMember], before: Storyline | None
-) -> Storyline:
-    """Return the storyline with its members as they stand after a verdict on one of them."""
-    tier, level = _standing(verdict, story, before)
-    languages = tuple(dict.fromkeys(member.language for member in members if member.language))
-    return Storyline(
-        id=members[0].storyline_id,
-        monitor=verdict.monitor,
-        state=before.state if before else "open",
-        merged_into=before.merged_into if before else None,
-        opened_at=before.opened_at if before else event_time(story),
-        updated_at=max(before.updated_at if before else "", event_time(story)),
-        headline=members[0].title,
-        tier=tier,
-        severity=level,
-        counts=counts(members, len(languages)),
-        languages=languages,
-        members_latest=latest(members),
-        claims=before.claims if before else (),
-        revision=before.revision + 1 if before else 1,
-    )
-
-
-def _standing(verdict: Verdict, story: StoryHead, before: Storyline | None) -> tuple[Tier, int]:
-    """Return the highest tier and severity that any flagged revision of a member has had."""
-    level = severity.band(severity.parts("opened", verdict, story))
-    if before is None:
-        return verdict.tier, level
-    if not verdict.flagged:
-        return before.tier, before.severity
-    tier = max(before.tier, verdict.tier, key=lambda tier: TIER_RANK[tier])
-    return tier, max(before.severity, level)
-
-
-def counts(members: Sequence[StorylineMember], languages: int) -> Counts:
-    """Return how broad the storyline is. Until claims are read, whoever is no copy counts as one basis."""
-    roles = [member.role for member in members]
-    own = roles.count("origin") + roles.count("independent")
-    return Counts(
-        bases=own,
-        origins=own,
-        independent=roles.count("independent"),
-        copies=roles.count("copy") + roles.count("translation"),
-        outlets=len({member.source.domain or member.source.name for member in members}),
-        languages=languages,
-    )
-
-
-def latest(members: Sequence[StorylineMember]) -> tuple[MemberBrief, ...]:
-    """Return the newest members that are no copies, newest first."""
-    told = [member for member in reversed(members) if member.role not in {"copy", "translation"}]
-    return tuple(_brief(member) for member in told[:MEMBERS_LATEST_MAX])
-
-
-def _brief(member: StorylineMember) -> MemberBrief:
-    return MemberBrief(
-        story_id=member.story_id,
-        source=outlet(member.source),
-        label=member.source.label,
-        language=member.language,
-        title=member.title,
-        url=member.url,
-        first_seen=member.first_seen,
-    )
 
 
 def _alert_source(member: StorylineMember) -> AlertSource:

@@ -15,6 +15,7 @@ from services.correlator import compose
 from services.correlator.group import Open, place
 from services.correlator.memory import Memory, written
 from services.correlator.news import NoNews, find_news, told_by
+from services.correlator.standing import storyline_after
 from services.obs import log
 from services.obs.metrics import Metrics
 from services.text.times import moment, stamp
@@ -117,7 +118,7 @@ class CorrelatorStage:
         draft.memory.put(member)
         members = draft.memory.of(member.storyline_id)
         known = draft.memory.storylines.get(member.storyline_id)
-        storyline = compose.storyline(verdict, story, members, known)
+        storyline = storyline_after(verdict, story, members, known)
         draft.memory.storylines[storyline.id] = storyline
         draft.opened += known is None
         self._tell(compose.Case(verdict, story, storyline, members), before, member, draft)

@@ -77,6 +77,7 @@ SKIPS = {
     "story_unmatched": "A storyline's member no longer matches; it stays, nobody is told yet.",
     "copy_not_told": "A story repeats one of its storyline; it is counted there and not told.",
     "state_undecodable": "A record of a service's own state cannot be read; it is left where it is.",
+    "alert_repeated": "An alert that the alerter has made deliveries for already.",
     "table_undecodable": "A subscriber's or silence's record cannot be read; the last good one stays.",
     "entry_without_identity": "A feed entry has neither id, link nor title.",
     "entry_undatable": "A feed entry's date is no date; it is taken as seen now.",
