@@ -84,12 +84,17 @@ def write_tape(
     info = {"software": "tumen", "format": WARC_VERSION, "description": title}
     info |= {"tumen-start": _date(start), "tumen-end": _date(end)}
     text = "".join(f"{key}: {value}\r\n" for key, value in info.items()).encode()
-    writer.write_record(_record(writer, "urn:tumen:tape", "warcinfo", start, text, "application/warc-fields"))
+    _write(writer, _record(writer, "urn:tumen:tape", "warcinfo", start, text, "application/warc-fields"))
     count = 0
     for entry in entries:
-        writer.write_record(_entry_record(writer, entry))
+        _write(writer, _entry_record(writer, entry))
         count += 1
     return count
+
+
+def _write(writer: WARCWriter, record: ArcWarcRecord) -> None:
+    writer.write_record(record)
+    record.raw_stream.close()  # warcio leaves the temporary file that it made for the digests
 
 
 def _entry_record(writer: WARCWriter, entry: Entry) -> ArcWarcRecord:
