@@ -16,6 +16,7 @@ Format = Literal["rss", "rdf", "atom", "json", "opml", "html", "unknown"]
 
 FORMATS_READ: frozenset[Format] = frozenset({"rss", "rdf", "atom", "json"})
 """Formats that hold entries."""
+EMPTY_BODY = "the body is empty"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from schemas.feed_event import FeedEvent
-from services.poller.model import FORMATS_READ, Document, Fetched, FetchFailed, NotModified
+from services.poller.model import EMPTY_BODY, FORMATS_READ, Document, Fetched, FetchFailed, NotModified
 from services.text.ids import stable_id
 from services.text.times import moment, stamp
 
@@ -83,13 +83,18 @@ def _failed(before: FeedStatus, failures: int, outcome: FetchFailed) -> Standing
     detail = f"{outcome.kind}: {outcome.detail}"
     if outcome.status == _GONE:
         return Standing("gone", detail)
-    if outcome.status in _BLOCKED:
+    if outcome.status in _BLOCKED or _challenged(outcome):
         return Standing("blocked", detail)
     if outcome.kind == "unreadable":
-        return Standing("format", detail)
+        return Standing("degraded" if outcome.detail == EMPTY_BODY else "format", detail)
     if failures >= DEGRADED_AFTER and before in ("ok", "moved", "silent"):
         return Standing("degraded", detail)
     return Standing(before, detail)
+
+
+def _challenged(outcome: FetchFailed) -> bool:
+    """Tell whether a content network asks for a browser: not the outlet's error, and no news of it will come."""
+    return outcome.response is not None and outcome.response.header("cf-mitigated") is not None
 
 
 def _moved_to(redirects: tuple[tuple[int, str], ...]) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import feedparser
 
-from services.poller.model import FORMATS_READ, Document, Entry
+from services.poller.model import EMPTY_BODY, FORMATS_READ, Document, Entry
 from services.poller.parse.charset import decoded
 from services.poller.parse.jsonfeed import read_json
 from services.poller.parse.shape import AUTHORS_MAX, ENTRIES_MAX, cut_entry, one_line, scalar
@@ -64,7 +64,7 @@ def read_document(data: bytes, url: str, content_type: str = "") -> Document:
     """Read a feed document; ``url`` is where it came from, the base of its links."""
     text = decoded(data, content_type).lstrip("\ufeff \t\r\n")
     if not text:
-        return Document("unknown", error="the body is empty")
+        return Document("unknown", error=EMPTY_BODY)
     if text.startswith(("{", "[")):
         return read_json(text, url)
     found = format_of(text)

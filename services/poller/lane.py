@@ -1,0 +1,193 @@
+"""One partition of feeds: what is known of each, whose turn it is, and the messages of a decision. No I/O but restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from schemas.common import Wire
+from schemas.feed import Feed
+from schemas.feed_seen import FeedSeen
+from schemas.feed_state import FeedState
+from services.bus.codec import Undecodable, dead_letter, decode, encode, tombstone
+from services.bus.ports import Message
+from services.bus.topics import FEED_EVENTS, FEED_SEEN, FEED_STATE, FEEDS, STORIES
+from services.poller.decide import Decision, decide
+from services.poller.politeness import first_offset, wished_interval
+from services.poller.schedule import Schedule, Turn
+from services.text.times import moment, stamp
+from services.text.urls import host_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from services.bus.ports import Lane, Record
+    from services.poller.model import Outcome, PollerSettings
+
+GROUP = "poller"
+HOST_WIDE = frozenset({429, 503})
+"""Statuses whose Retry-After speaks for the whole host."""
+
+M = TypeVar("M", bound=Wire)
+
+
+class Watch(Protocol):
+    """Who is told what the poller did: logs and metrics."""
+
+    def polled(self, feed: Feed, decision: Decision, seconds: float) -> None:
+        """Take one answer that has been committed."""
+
+    def skipped(self, reason: str, count: int) -> None:
+        """Take something that was passed over, by the name of the reason."""
+
+
+class Unwatched:
+    """Nobody is told."""
+
+    def polled(self, feed: Feed, decision: Decision, seconds: float) -> None:
+        """Ignore it."""
+
+    def skipped(self, reason: str, count: int) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One feed's turn, and what came of it."""
+
+    turn: Turn
+    feed: Feed
+    outcome: Outcome
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An answer and what it leads to; ``decision`` is None when the feed was removed meanwhile."""
+
+    answer: Answer
+    decision: Decision | None
+    messages: tuple[Message, ...] = ()
+
+
+class FeedLane:
+    """The feeds of one lane."""
+
+    def __init__(self, lane: Lane, settings: PollerSettings, watch: Watch) -> None:
+        """Begin empty; ``restore`` reads the state."""
+        self.lane = lane
+        self.answers: list[Answer] = []
+        """Arrived and not yet committed."""
+        self.feeds: dict[str, Feed] = {}
+        self.states: dict[str, FeedState] = {}
+        self.seens: dict[str, FeedSeen] = {}
+        self.schedule = Schedule(settings.host_concurrency, settings.host_spacing)
+        self._settings = settings
+        self._watch = watch
+        self._in_flight: set[str] = set()
+
+    async def restore(self, now: datetime, start_spread: timedelta) -> None:
+        """Read feeds, state and seen-sets; what is overdue is spread by each feed's stable offset."""
+        await self._load(FEED_STATE.name, FeedState, self.states)
+        await self._load(FEED_SEEN.name, FeedSeen, self.seens)
+        await self._load(FEEDS.name, Feed, self.feeds)
+        for feed in self.feeds.values():
+            self._schedule(feed, now, start_spread)
+            if (state := self.states.get(feed.id)) is not None:
+                self.schedule.hold(host_of(feed.url), moment(state.polled_at) + self._settings.host_spacing)
+
+    async def _load(self, topic: str, model: type[M], table: dict[str, M]) -> None:
+        async for record in self.lane.restore(topic):
+            try:
+                table[record.key] = decode(record, model)
+            except Undecodable:
+                self._watch.skipped("record_undecodable", 1)
+
+    def _schedule(self, feed: Feed, now: datetime, spread: timedelta = timedelta(0)) -> None:
+        """Put a feed where its state says; one that was never asked is due at once."""
+        host, state = host_of(feed.url), self.states.get(feed.id)
+        if state is None:
+            self.schedule.put(feed.id, host, now)
+            return
+        due_at = moment(state.due_at)
+        if due_at <= now and spread:
+            due_at = now + first_offset(feed.id, min(spread, wished_interval(feed, self._settings)))
+        if state.reason == "retry-after" and state.http_status in HOST_WIDE:
+            self.schedule.hold(host, moment(state.due_at))
+        self.schedule.put(feed.id, host, due_at)
+
+    def take_feeds(self, records: tuple[Record, ...], now: datetime) -> list[Message]:
+        """Adopt what the feed list says; return tombstones for what a removed feed leaves, and dead letters."""
+        messages = list[Message]()
+        for record in records:
+            try:
+                feed = None if record.value is None else decode(record, Feed)
+            except Undecodable as error:
+                messages.append(_dead(record, error))
+                continue
+            if feed is None:
+                messages.extend(self._remove(record.key, now))
+            elif self.feeds.get(feed.id) != feed:
+                self.feeds[feed.id] = feed
+                if feed.id not in self._in_flight:
+                    self._schedule(feed, now)
+        return messages
+
+    def _remove(self, feed_id: str, now: datetime) -> Iterator[Message]:
+        self.feeds.pop(feed_id, None)
+        self.schedule.drop(feed_id)
+        self.states.pop(feed_id, None)
+        self.seens.pop(feed_id, None)
+        for topic in (FEED_STATE, FEED_SEEN):
+            yield tombstone(topic, partition=self.lane.partition, key=feed_id, source=GROUP, at=stamp(now))
+
+    def start(self, now: datetime, turns_max: int) -> list[tuple[Turn, Feed, FeedState | None]]:
+        """Return whose turn it is, with what a request needs."""
+        turns = self.schedule.take(now, turns_max)
+        self._in_flight.update(turn.feed_id for turn in turns)
+        return [(turn, self.feeds[turn.feed_id], self.states.get(turn.feed_id)) for turn in turns]
+
+    def judge(self, answer: Answer, now: datetime) -> Verdict:
+        """Decide on an answer; nothing changes until ``adopt``."""
+        feed = self.feeds.get(answer.feed.id)
+        if feed is None:
+            return Verdict(answer, None)
+        state, seen = self.states.get(feed.id), self.seens.get(feed.id)
+        decision = decide(feed, state, seen, answer.outcome, now, self._settings)
+        return Verdict(answer, decision, tuple(self._messages(feed, decision, stamp(now))))
+
+    def _messages(self, feed: Feed, decision: Decision, at: str) -> Iterator[Message]:
+        partition = self.lane.partition
+        for story in decision.stories:
+            yield encode(
+                STORIES, story, partition=partition, key=story.id, source=GROUP, at=at, trace=story.id
+            )
+        yield encode(FEED_STATE, decision.state, partition=partition, key=feed.id, source=GROUP, at=at)
+        if decision.seen is not None:
+            yield encode(FEED_SEEN, decision.seen, partition=partition, key=feed.id, source=GROUP, at=at)
+        for event in decision.events:
+            yield encode(FEED_EVENTS, event, partition=partition, key=feed.id, source=GROUP, at=at)
+
+    def adopt(self, verdict: Verdict, now: datetime) -> None:
+        """Take a committed decision into memory and give the feed its next turn."""
+        feed = verdict.answer.feed
+        self._in_flight.discard(feed.id)
+        self.schedule.done(host_of(feed.url))
+        decision, current = verdict.decision, self.feeds.get(feed.id)
+        if current is not None and decision is not None:
+            self.states[feed.id] = decision.state
+            if decision.seen is not None:
+                self.seens[feed.id] = decision.seen
+            self._watch.polled(current, decision, verdict.answer.seconds)
+            for reason, count in decision.skipped:
+                self._watch.skipped(reason, count)
+        if current is not None:
+            self._schedule(current, now)
+
+
+def _dead(record: Record, error: Undecodable) -> Message:
+    return dead_letter(
+        record, group=GROUP, stage="feeds", error=error.detail, error_class="Undecodable", attempts=1
+    )

@@ -1,0 +1,215 @@
+"""Due -> fetch -> parse -> decide -> publish: the poller as a service.
+
+Fetches run beside the loop, and nobody waits for a stalled one. What an answer leads to is decided when it is
+committed, with the state of that moment: stories, feed-state, feed-seen and feed-events in one transaction of the
+feed's lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.bus.loop import Progress
+from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, LaneLost
+from services.poller.lane import Answer, FeedLane, Unwatched, Watch
+from services.poller.model import Failure, Fetched, FetchFailed, NotModified, Request
+from services.poller.politeness import request_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from schemas.feed import Feed
+    from schemas.feed_state import FeedState
+    from services.bus.ports import Lane, Membership
+    from services.poller.fetch import Fetcher
+    from services.poller.lane import Verdict
+    from services.poller.model import Outcome, PollerSettings, Response
+    from services.poller.parse.pool import Parser
+    from services.poller.schedule import Turn
+
+FETCHES_MAX = 100
+"""In flight at once, over all hosts: sockets and bodies held in memory."""
+START_SPREAD = timedelta(minutes=5)
+"""What is overdue when a live poller starts is asked within this time, each feed at its own stable offset."""
+_OK, _NOT_MODIFIED = 200, 304
+
+
+class Poller:
+    """The service. ``ordered`` (virtual time): every drain waits for all that is due and publishes it in order."""
+
+    name = "poller"
+
+    def __init__(  # noqa: PLR0913 - the parts that bootstrap wires
+        self,
+        membership: Membership,
+        fetcher: Fetcher,
+        parser: Parser,
+        settings: PollerSettings,
+        *,
+        ordered: bool,
+        start_spread: timedelta = timedelta(0),
+        watch: Watch | None = None,
+    ) -> None:
+        """Take a membership on the feeds topic; fetcher and parser stay their maker's to close."""
+        self._membership = membership
+        self._fetcher = fetcher
+        self._parser = parser
+        self._settings = settings
+        self._ordered = ordered
+        self._start_spread = start_spread
+        self._watch = watch or Unwatched()
+        self._lanes: dict[Lane, FeedLane] = {}
+        self._flying: dict[asyncio.Task[Answer], FeedLane] = {}
+
+    async def drain(self, now: datetime) -> Progress:
+        """Read the feed list, commit what has been answered, ask whose turn it is."""
+        await self._own_lanes(now)
+        total = Progress()
+        for lane in tuple(self._lanes.values()):
+            total += await self._read_feeds(lane, now)
+        total += await self._publish(now)
+        self._ask(now)
+        while self._ordered and self._flying:
+            await asyncio.wait(self._flying)
+            total += await self._publish(now)
+            self._ask(now)
+        return total
+
+    async def _own_lanes(self, now: datetime) -> None:
+        """Drop lanes that were lost, restore those that were gained."""
+        owned = await self._membership.lanes()
+        for lane in self._lanes.keys() - set(owned):
+            self._forget(self._lanes[lane])
+        for lane in owned:
+            if lane not in self._lanes:
+                feeds = FeedLane(lane, self._settings, self._watch)
+                try:
+                    await feeds.restore(now, self._start_spread)
+                except LaneLost:
+                    continue
+                self._lanes[lane] = feeds
+
+    def _forget(self, lane: FeedLane) -> None:
+        """Drop a lane and its requests quietly: they are another owner's now."""
+        self._lanes.pop(lane.lane, None)
+        for task in [task for task, owner in self._flying.items() if owner is lane]:
+            self._flying.pop(task)
+            task.cancel()
+
+    async def _read_feeds(self, feeds: FeedLane, now: datetime) -> Progress:
+        """Adopt the records of the feeds topic and commit the offset."""
+        total = Progress()
+        try:
+            while (batch := await feeds.lane.poll()).records:
+                messages = feeds.take_feeds(batch.records, now)
+                async with feeds.lane.transaction(batch) as outbox:
+                    outbox.send_all(messages)
+                total += Progress(len(batch.records), len(messages))
+        except LaneLost:
+            self._forget(feeds)
+        return total
+
+    def _ask(self, now: datetime) -> None:
+        """Start the requests of those whose turn it is."""
+        for lane in self._lanes.values():
+            for turn, feed, state in lane.start(now, FETCHES_MAX - len(self._flying)):
+                task = asyncio.create_task(self._poll(turn, feed, state), name=f"poll {feed.id}")
+                self._flying[task] = lane
+
+    async def _poll(self, turn: Turn, feed: Feed, state: FeedState | None) -> Answer:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        answer = await self._fetcher.fetch(Request(feed.url, request_headers(state)))
+        outcome = await self._outcome(answer, state)
+        return Answer(turn, feed, outcome, clock() - begun)
+
+    async def _outcome(self, answer: Response | Failure, state: FeedState | None) -> Outcome:
+        """Read an answer; a body that is the one of last time is not parsed."""
+        if isinstance(answer, Failure):
+            return FetchFailed(answer.kind, answer.detail)
+        if answer.status == _NOT_MODIFIED:
+            return NotModified(answer)
+        if answer.status != _OK:
+            return FetchFailed("http_error", f"HTTP {answer.status}", answer)
+        digest = hashlib.sha256(answer.body).hexdigest()
+        if state is not None and digest == state.body_sha256:
+            return Fetched(answer, digest, None)
+        content_type = answer.header("content-type") or ""
+        return Fetched(answer, digest, await self._parser.parse(answer.body, answer.url, content_type))
+
+    async def _publish(self, now: datetime) -> Progress:
+        """Commit what has been answered, lane by lane."""
+        for task in [task for task in self._flying if task.done()]:
+            self._flying.pop(task).answers.append(task.result())
+        total = Progress()
+        for lane in tuple(self._lanes.values()):
+            try:
+                total += await _commit(lane, now)
+            except LaneLost:
+                self._forget(lane)
+        return total
+
+    def next_wakeup(self) -> datetime | None:
+        """Return when it is the next feed's turn; None while no request may be started."""
+        if len(self._flying) >= FETCHES_MAX:
+            return None
+        turns = (lane.schedule.next_at() for lane in self._lanes.values())
+        return min((at for at in turns if at is not None), default=None)
+
+    def owes(self, since: datetime, now: datetime) -> bool:
+        """Tell whether anything that was due at ``since`` is unanswered: for ``--once``, which waits for no back-off."""
+        unanswered = bool(self._flying) or any(lane.answers for lane in self._lanes.values())
+        return unanswered or any(lane.schedule.owes(since, now) for lane in self._lanes.values())
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when a request is answered, the feed list or the assignment may have changed, or the time is up."""
+        if any(task.done() for task in self._flying):
+            return
+        bus = asyncio.create_task(self._membership.wait(timeout_s))
+        try:
+            await asyncio.wait({bus, *self._flying}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            if bus.done():
+                bus.result()
+        finally:
+            bus.cancel()
+            await asyncio.gather(bus, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Give up requests in flight, then ownership; nothing uncommitted is kept."""
+        for task in self._flying:
+            task.cancel()
+        await asyncio.gather(*self._flying, return_exceptions=True)
+        self._flying.clear()
+        self._lanes.clear()
+        await self._membership.close()
+
+
+async def _commit(lane: FeedLane, now: datetime) -> Progress:
+    """Commit a lane's answers in the order of their turns, in transactions of bounded size."""
+    total = Progress()
+    lane.answers.sort(key=lambda answer: answer.turn)
+    while lane.answers:
+        verdicts = list(_fill(lane, now))
+        messages = [message for verdict in verdicts for message in verdict.messages]
+        async with lane.lane.transaction(NO_INPUT) as outbox:
+            outbox.send_all(messages)
+        del lane.answers[: len(verdicts)]
+        for verdict in verdicts:
+            lane.adopt(verdict, now)
+        total += Progress(0, len(messages))
+    return total
+
+
+def _fill(lane: FeedLane, now: datetime) -> Iterator[Verdict]:
+    """Yield decisions until one transaction is full; the first always goes in."""
+    size = 0
+    for answer in lane.answers:
+        verdict = lane.judge(answer, now)
+        size += sum(len(message.value or b"") for message in verdict.messages)
+        if size > BATCH_BYTES_MAX and size > sum(len(m.value or b"") for m in verdict.messages):
+            return
+        yield verdict
