@@ -82,6 +82,8 @@ SKIPS = {
     "entry_without_identity": "A feed entry has neither id, link nor title.",
     "entry_undatable": "A feed entry's date is no date; it is taken as seen now.",
     "entry_over_limit": "A feed document holds more entries than one poll may publish.",
+    "entry_repeated": "A feed document holds one item twice; it is taken once.",
+    "revision_over_limit": "A story changes at every poll; its further revisions are not published.",
     "feed_unreadable": "A feed list's line is no feed; the good ones beside it run.",
     "feed_duplicate": "A feed list names one address twice.",
     "subscriber_unreadable": "A subscriber's entry cannot be used.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from schemas.common import Wire
 from schemas.feed import Feed
@@ -16,6 +16,7 @@ from services.bus.ports import Message
 from services.bus.topics import FEED_EVENTS, FEED_SEEN, FEED_STATE, FEEDS, STORIES
 from services.poller.decide import Decision, decide
 from services.poller.politeness import first_offset, wished_interval
+from services.poller.report import report
 from services.poller.schedule import Schedule, Turn
 from services.text.times import moment, stamp
 from services.text.urls import host_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.bus.ports import Lane, Record
+    from services.obs.metrics import Metrics
     from services.poller.model import Outcome, PollerSettings
 
 GROUP = "poller"
@@ -31,26 +33,6 @@ HOST_WIDE = frozenset({429, 503})
 """Statuses whose Retry-After speaks for the whole host."""
 
 M = TypeVar("M", bound=Wire)
-
-
-class Watch(Protocol):
-    """Who is told what the poller did: logs and metrics."""
-
-    def polled(self, feed: Feed, decision: Decision, seconds: float) -> None:
-        """Take one answer that has been committed."""
-
-    def skipped(self, reason: str, count: int) -> None:
-        """Take something that was passed over, by the name of the reason."""
-
-
-class Unwatched:
-    """Nobody is told."""
-
-    def polled(self, feed: Feed, decision: Decision, seconds: float) -> None:
-        """Ignore it."""
-
-    def skipped(self, reason: str, count: int) -> None:
-        """Ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +57,7 @@ class Verdict:
 class FeedLane:
     """The feeds of one lane."""
 
-    def __init__(self, lane: Lane, settings: PollerSettings, watch: Watch) -> None:
+    def __init__(self, lane: Lane, settings: PollerSettings, metrics: Metrics) -> None:
         """Begin empty; ``restore`` reads the state."""
         self.lane = lane
         self.answers: list[Answer] = []
@@ -85,7 +67,7 @@ class FeedLane:
         self.seens: dict[str, FeedSeen] = {}
         self.schedule = Schedule(settings.host_concurrency, settings.host_spacing)
         self._settings = settings
-        self._watch = watch
+        self._metrics = metrics
         self._in_flight: set[str] = set()
 
     async def restore(self, now: datetime, start_spread: timedelta) -> None:
@@ -103,7 +85,7 @@ class FeedLane:
             try:
                 table[record.key] = decode(record, model)
             except Undecodable:
-                self._watch.skipped("record_undecodable", 1)
+                self._metrics.skip("state_undecodable")
 
     def _schedule(self, feed: Feed, now: datetime, spread: timedelta = timedelta(0)) -> None:
         """Put a feed where its state says; one that was never asked is due at once."""
@@ -126,6 +108,7 @@ class FeedLane:
                 feed = None if record.value is None else decode(record, Feed)
             except Undecodable as error:
                 messages.append(_dead(record, error))
+                self._metrics.inc("tumen_dead_letters_total", topic=FEEDS.dlq.name)
                 continue
             if feed is None:
                 messages.extend(self._remove(record.key, now))
@@ -180,9 +163,7 @@ class FeedLane:
             self.states[feed.id] = decision.state
             if decision.seen is not None:
                 self.seens[feed.id] = decision.seen
-            self._watch.polled(current, decision, verdict.answer.seconds)
-            for reason, count in decision.skipped:
-                self._watch.skipped(reason, count)
+            report(current, decision, verdict.answer.seconds, self._metrics)
         if current is not None:
             self._schedule(current, now)
 

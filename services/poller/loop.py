@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 from services.bus.loop import Progress
 from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, LaneLost
-from services.poller.lane import Answer, FeedLane, Unwatched, Watch
+from services.obs.metrics import Metrics
+from services.poller.lane import GROUP as POLLER
+from services.poller.lane import Answer, FeedLane
 from services.poller.model import Failure, Fetched, FetchFailed, NotModified, Request
 from services.poller.politeness import request_headers
+from services.poller.report import count_standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from services.poller.parse.pool import Parser
     from services.poller.schedule import Turn
 
+__all__ = ["POLLER", "START_SPREAD", "Poller"]
+
 FETCHES_MAX = 100
 """In flight at once, over all hosts: sockets and bodies held in memory."""
 START_SPREAD = timedelta(minutes=5)
@@ -41,7 +46,7 @@ _OK, _NOT_MODIFIED = 200, 304
 class Poller:
     """The service. ``ordered`` (virtual time): every drain waits for all that is due and publishes it in order."""
 
-    name = "poller"
+    name = POLLER
 
     def __init__(  # noqa: PLR0913 - the parts that bootstrap wires
         self,
@@ -52,7 +57,7 @@ class Poller:
         *,
         ordered: bool,
         start_spread: timedelta = timedelta(0),
-        watch: Watch | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         """Take a membership on the feeds topic; fetcher and parser stay their maker's to close."""
         self._membership = membership
@@ -61,7 +66,7 @@ class Poller:
         self._settings = settings
         self._ordered = ordered
         self._start_spread = start_spread
-        self._watch = watch or Unwatched()
+        self._metrics = metrics or Metrics()
         self._lanes: dict[Lane, FeedLane] = {}
         self._flying: dict[asyncio.Task[Answer], FeedLane] = {}
 
@@ -86,7 +91,7 @@ class Poller:
             self._forget(self._lanes[lane])
         for lane in owned:
             if lane not in self._lanes:
-                feeds = FeedLane(lane, self._settings, self._watch)
+                feeds = FeedLane(lane, self._settings, self._metrics)
                 try:
                     await feeds.restore(now, self._start_spread)
                 except LaneLost:
@@ -151,6 +156,9 @@ class Poller:
                 total += await _commit(lane, now)
             except LaneLost:
                 self._forget(lane)
+        if total.moved:
+            states = (state for lane in self._lanes.values() for state in lane.states.values())
+            count_standing(states, self._metrics)
         return total
 
     def next_wakeup(self) -> datetime | None:
