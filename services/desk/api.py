@@ -62,7 +62,7 @@ class StreamQuery(Query):
     severity_min: Severity = 1
     language: Language | None = None
     kind: AlertKind | None = None
-    last_event_id: Annotated[str, Field(pattern=r"^0:\d{1,18}$")] | None = None
+    last_event_id: Annotated[str, Field(pattern=r"^0:[0-9]{1,18}$")] | None = None
     """For clients that cannot set the header ``Last-Event-ID``."""
 
     @property
@@ -141,7 +141,7 @@ def read_query(query: MultiMapping[str], model: type[Q]) -> Q:
 
     An empty value is no value: forms send their empty fields, too.
     """
-    names = list(query.keys())
+    names = [name for name, _ in query.items()]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         message = f"{repeated[0]}: given more than once"
         raise BadRequest(message)

@@ -11,7 +11,7 @@ from schemas.alert import Alert, AlertKind
 ALERTS_MAX = 1_000
 """Alerts held in memory (10 KB each): weeks of a busy monitor; older ones stay on the bus."""
 
-_POSITION = re.compile(r"0:(\d{1,18})")
+_POSITION = re.compile(r"0:([0-9]{1,18})")
 
 
 def position_text(position: int) -> str:

@@ -84,7 +84,7 @@ function arrived(alert) {
   }
   const at = new Date(alert.detected_at);
   const month = at.toLocaleString("en", { month: "short", timeZone: "UTC" });
-  by("last").textContent = `${at.getUTCDate()} ${month} ${alert.detected_at.slice(11, 16)} UTC`;
+  by("last").textContent = `last alert ${at.getUTCDate()} ${month} ${alert.detected_at.slice(11, 16)} UTC`;
   offer();
 }
 
