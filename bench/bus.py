@@ -229,3 +229,5 @@ if __name__ == "__main__":
             asyncio.run(ping(Path(path)))
         case ["write", path, each]:
             asyncio.run(write(Path(path), int(each)))
+        case _:
+            sys.exit("run me as: python -m bench bus")

@@ -60,7 +60,7 @@ MIGRATIONS = (_VERSION_1,)
 
 def open_database(path: str, *, shards: int, durable: bool, busy_s: float) -> apsw.Connection:
     """Open or create the database at a path; BusError says in one line why not."""
-    _demand_sqlite(apsw.sqlite_lib_version())
+    demand_sqlite(apsw.sqlite_lib_version())
     connection: apsw.Connection | None = None
     try:
         connection = apsw.Connection(path)
@@ -74,7 +74,8 @@ def open_database(path: str, *, shards: int, durable: bool, busy_s: float) -> ap
     return connection
 
 
-def _demand_sqlite(version: str) -> None:
+def demand_sqlite(version: str) -> None:
+    """Refuse a SQLite that can corrupt what several processes share."""
     if tuple(int(part) for part in version.split(".")) < SQLITE_MIN:
         needed = ".".join(map(str, SQLITE_MIN))
         message = f"SQLite {version} can corrupt a shared database; tumen needs {needed} or later: install a current apsw"

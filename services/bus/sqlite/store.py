@@ -200,7 +200,7 @@ class Store:
 
     def refresh(self) -> bool:
         """Look whether another process has committed; return whether anything is new."""
-        version = self.patiently(lambda: self.connection.pragma("data_version"))
+        version = self.patiently(lambda: self.connection.execute("PRAGMA data_version").get)
         self.checked_at = monotonic()
         if version == self._data_version:
             return False
