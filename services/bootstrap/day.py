@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING
 
 from schemas import Alert, Delivery, Feed, FeedState, Story, Storyline, Verdict
 from services.alerter.channels.webhook import PostResult
-from services.bus.codec import Undecodable, decode
+from services.bootstrap.reading import latest
 from services.bus.topics import ALERTS, DELIVERIES, FEED_STATE, FEEDS, STORIES, STORYLINES, VERDICTS
 from services.clock import VirtualClock
 from services.demo.check import check, load_expected
 from services.demo.keyword import keyword_alerts
 from services.demo.model import DAY_END, DAY_START
 from services.demo.world import World
-from services.driver import Day, Pace, play
 from services.replay.tape import Answered, Attached, Entry, Failed, write_tape
 from services.text.times import moment
 
 if TYPE_CHECKING:
-    from schemas.common import Wire
-    from services.bus.loop import Service
     from services.bus.ports import Bus
-    from services.bus.topics import Topic
-
-M = TypeVar("M", bound="Wire")
 
 TITLE = "The demo day of tumen: an invented Tuesday"
 FEED_LIST = "feeds.opml"
@@ -82,25 +76,6 @@ async def reached(bus: Bus) -> datetime:
     """Return the virtual time that a day on this log has reached: its newest poll, or the day's start."""
     newest = [state.polled_at async for state in latest(bus, FEED_STATE, FeedState)]
     return max((moment(at) for at in newest), default=DAY_START)
-
-
-async def play_on(poller: Service, others: tuple[Service, ...], clock: VirtualClock, pace: Pace) -> Day:
-    """Play the rest of the day."""
-    return await play(poller, others, clock, DAY_END, pace)
-
-
-async def latest(bus: Bus, topic: Topic, model: type[M]) -> AsyncIterator[M]:
-    """Read a topic's messages, the newest of each key where it is compacted; what cannot be read is left out."""
-    kept: dict[str, M | None] = {}
-    async for record in bus.read(topic.name):
-        key = record.key if topic.compacted else f"{record.partition}/{record.offset}"
-        try:
-            kept[key] = None if record.value is None else decode(record, model)
-        except Undecodable:
-            continue
-    for message in kept.values():
-        if message is not None:
-            yield message
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,10 @@ import click
 
 import services
 from services.cli.common import TumenGroup
+from services.cli.demo import demo
+from services.cli.run import SERVICE_COMMANDS, run
+from services.cli.schemas import schemas
+from services.cli.tail import tail
 
 
 @click.group(cls=TumenGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,3 +19,7 @@ def main() -> None:
 
     Example: tumen demo --exit
     """
+
+
+for command in (demo, run, *SERVICE_COMMANDS, tail, schemas):
+    main.add_command(command)

@@ -1,0 +1,133 @@
+"""Every service, made from a log and what lies outside: used by live processes, the demo day, replay and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.alerter.channels.console import ConsoleChannel
+from services.alerter.channels.webhook import WebhookChannel
+from services.alerter.loop import ALERTER, Alerter
+from services.bootstrap.watch import PollerWatch
+from services.bus.loop import LaneService
+from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, VERDICTS
+from services.correlator.stage import CORRELATOR, CorrelatorStage
+from services.desk.service import Desk
+from services.poller.lane import GROUP
+from services.poller.loop import START_SPREAD, Poller
+from services.poller.model import PollerSettings
+
+if TYPE_CHECKING:
+    from schemas import Alert
+    from services.alerter.channels.webhook import Poster, SecretResolver
+    from services.bus.loop import Service
+    from services.bus.ports import Bus
+    from services.clock import Clock
+    from services.obs.metrics import Metrics
+    from services.poller.fetch import Fetcher
+    from services.poller.parse.pool import Parser
+    from services.settings import PollerSection
+
+SERVICES = ("poller", "classifier", "correlator", "alerter", "desk")
+CLASSIFIER = "classifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the services reach the world through: the network, the console, the secrets."""
+
+    fetcher: Fetcher
+    parser: Parser
+    poster: Poster
+    show: Callable[[Alert], None]
+    resolve_secret: SecretResolver
+
+    async def close(self) -> None:
+        """Release connections and processes."""
+        await self.fetcher.close()
+        await self.parser.close()
+        await self.poster.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Makes services on one log."""
+
+    bus: Bus
+    clock: Clock
+    metrics: Metrics
+    poller: PollerSettings
+    ordered: bool = False
+    """Publish polls in (due_at, feed_id) order: virtual time."""
+    publish_all: bool = False
+    """Publish every verdict, not only the telling ones."""
+
+    async def make(self, name: str, outside: Outside) -> Service:
+        """Return a service by its name."""
+        match name:
+            case "poller":
+                return await self.make_poller(outside)
+            case "classifier":
+                return await self.make_classifier()
+            case "correlator":
+                return await self.make_correlator()
+            case "alerter":
+                return await self.make_alerter(outside)
+            case _:
+                return await self.make_desk()
+
+    async def make_poller(self, outside: Outside) -> Poller:
+        """Return the poller, a member of its group."""
+        membership = await self.bus.join(GROUP, [FEEDS.name])
+        return Poller(
+            membership,
+            outside.fetcher,
+            outside.parser,
+            self.poller,
+            ordered=self.ordered,
+            start_spread=timedelta(0) if self.ordered else START_SPREAD,
+            watch=PollerWatch(self.metrics),
+        )
+
+    async def make_classifier(self) -> LaneService:
+        """Return the classifier; its model is loaded here, once."""
+        from services.classifier.classify import load_model  # noqa: PLC0415 - only classifiers need the lexicon
+        from services.classifier.stage import ClassifierStage  # noqa: PLC0415
+
+        model = load_model()
+        membership = await self.bus.join(CLASSIFIER, [STORIES.name])
+        return LaneService(
+            CLASSIFIER,
+            membership,
+            lambda lane: ClassifierStage(lane, model, publish_all=self.publish_all, metrics=self.metrics),
+        )
+
+    async def make_correlator(self) -> LaneService:
+        """Return the correlator."""
+        membership = await self.bus.join(CORRELATOR, [VERDICTS.name])
+        return LaneService(CORRELATOR, membership, lambda lane: CorrelatorStage(lane, self.metrics))
+
+    async def make_alerter(self, outside: Outside) -> Alerter:
+        """Return the alerter with its channels."""
+        webhook = WebhookChannel(outside.poster, outside.resolve_secret)
+        channels = {"console": ConsoleChannel(outside.show), "https": webhook, "http": webhook}
+        return Alerter(
+            self.bus,
+            await self.bus.join(ALERTER, [ALERTS.name]),
+            await self.bus.tail([SUBSCRIBERS.name]),
+            await self.bus.tail([SILENCES.name]),
+            channels,
+            self.metrics,
+        )
+
+    async def make_desk(self) -> Desk:
+        """Return the desk, not yet served."""
+        return Desk(await self.bus.tail([ALERTS.name]), self.clock, self.metrics)
+
+
+def poller_settings(section: PollerSection) -> PollerSettings:
+    """Return what the poller is to know of ``[poller]``."""
+    names = PollerSettings.__dataclass_fields__
+    return PollerSettings(**{name: getattr(section, name) for name in names})
