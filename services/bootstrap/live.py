@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from services.alerter.channels.post import AiohttpPoster
 from services.bootstrap.imports import import_feeds, import_subscribers
 from services.bootstrap.log import open_bus
 from services.bootstrap.parts import SERVICES, Outside, Parts, poller_settings
+from services.bus.ports import BusUnavailable
 from services.clock import SystemClock
 from services.desk.server import serve
 from services.desk.service import Desk
@@ -184,5 +186,6 @@ async def _maintain(bus: SqliteBus, stop: asyncio.Event) -> None:
     """Keep the log in order beside the services."""
     stopping = asyncio.create_task(stop.wait())
     while not stopping.done():
-        await bus.maintain()
+        with contextlib.suppress(BusUnavailable):  # the services meet it too, and say so
+            await bus.maintain()
         await asyncio.wait({stopping}, timeout=MAINTAIN_S)
