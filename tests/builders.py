@@ -19,6 +19,9 @@ from schemas import (
     Subscriber,
     Verdict,
 )
+from schemas.common import Wire
+from services.bus.ports import Record
+from services.bus.topics import Topic
 from services.text.fingerprint import fingerprint
 from services.text.ids import stable_id
 
@@ -134,3 +137,9 @@ def an_alert(name: str = "alert", **fields: Any) -> Alert:
 def a_subscriber(name: str = "reader", **fields: Any) -> Subscriber:
     """Return a subscriber on the console who wants everything of severity 3 and more."""
     return Subscriber(**{"id": name, "channel": "console:", **fields})
+
+
+def a_record(topic: Topic, model: Wire | None, *, key: str = "key", offset: int = 0) -> Record:
+    """Return the record that holds a model (None: a tombstone)."""
+    value = None if model is None else model.to_json()
+    return Record(topic.name, 0, offset, key, value, (), 0)

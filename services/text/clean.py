@@ -141,7 +141,7 @@ class _Scanner:
         self.markup = True
         if name in _PARAGRAPH:
             self.parts.append(_PARAGRAPH_MARK)
-        elif name in _LINE:
+        elif name in _LINE and not closing:
             self.parts.append(_LINE_MARK)
         elif name in _CELL:
             self.parts.append(" ")

@@ -30,6 +30,7 @@ TITLE_MAX = 1_000
 TITLE_SIGNIFICANT_MIN = 12
 """Letters and digits below which a title ("Live", "In brief") says nothing; a CJK letter says as much as two."""
 OUTLET_WORDS_MAX = 6
+NAME_WORDS = 3
 PARAGRAPHS_MAX = 64
 PARAGRAPH_SIGNIFICANT_MIN = 40
 NUMBERS_MAX = 32
@@ -67,8 +68,7 @@ def similarity(a: Fingerprint, b: Fingerprint) -> float:
 
 def title_key(title: str) -> str:
     """Return a hash of the title's letters and digits, its " - Outlet" dropped; "" for one that says too little."""
-    whole = title[:TITLE_MAX]
-    significant = _significant(_without_outlet(whole))
+    significant = _significant(_without_outlet(title[:TITLE_MAX]))
     return stable_id("title", significant)[:_HASH_HEX] if _says_enough(significant) else ""
 
 
@@ -107,13 +107,18 @@ def _says_enough(significant: str) -> bool:
 
 
 def _without_outlet(title: str) -> str:
-    """Drop the last " - …" where it is short, shorter than the rest, and the rest says enough by itself."""
+    """Drop the last " - …" where it is shorter than the rest and may be a name.
+
+    Of two or three words it is one whatever stands before: "In brief - Baltic Wire" says no more than "In brief".
+    """
     cuts = list(_SUFFIX.finditer(title))
     if not cuts:
         return title
     rest, outlet = title[: cuts[-1].start()], title[cuts[-1].end() :]
-    short = len(outlet.split()) <= OUTLET_WORDS_MAX and len(outlet) < len(rest)
-    return rest if short and _says_enough(_significant(rest)) else title
+    words = len(outlet.split())
+    if words <= NAME_WORDS and not _says_enough(_significant(rest)):
+        return rest
+    return rest if words <= OUTLET_WORDS_MAX and len(outlet) < len(rest) else title
 
 
 def _shingles(text: str) -> Iterator[bytes]:
