@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 # What was known this long ago is good enough to call a partition empty without asking the database.
 FRESH_S = 0.01
+# A timer this long is long enough; a wait for longer sets another one.
+TIMER_S_MAX = 3_600.0
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class Engine:
         with nullcontext() if self.private else self.worker.watching():
             while (left := deadline - loop.time()) > 0:
                 ring = self.bell.listen()
-                timer = loop.call_later(left, self.bell.stop_listening, ring)
+                timer = loop.call_later(min(left, TIMER_S_MAX), self.bell.stop_listening, ring)
                 try:
                     if not ready():
                         await ring

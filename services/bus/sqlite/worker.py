@@ -76,9 +76,9 @@ class Worker:
         self.closing.set()
         job = self._submit(last)
         self._jobs.put(self._end)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_S_MAX):
-                await job
+        done, _ = await asyncio.wait({job}, timeout=CLOSE_S_MAX)
+        for finished in done:
+            finished.result()
 
     def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
