@@ -72,6 +72,7 @@ PROCESS_METRICS = {
 SKIPS = {
     "alert_undecodable": "The desk or the alerter met an alert that it cannot read.",
     "story_undecodable": "The classifier met a story that it cannot read; it is in the dead letters.",
+    "story_tombstone": "The classifier met a tombstone among the stories; there is nothing to judge.",
     "verdict_undecodable": "The correlator met a verdict that it cannot read; it is in the dead letters.",
     "verdict_repeated": "A revision that the correlator has heard before; nothing changes.",
     "story_unmatched": "A storyline's member no longer matches; it stays, nobody is told yet.",
