@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import services
+from services.cli.classify import classify, explain
 from services.cli.common import TumenGroup
 from services.cli.demo import demo
 from services.cli.run import SERVICE_COMMANDS, run
@@ -21,5 +22,5 @@ def main() -> None:
     """
 
 
-for command in (demo, run, *SERVICE_COMMANDS, tail, schemas):
+for command in (demo, run, *SERVICE_COMMANDS, classify, explain, tail, schemas):
     main.add_command(command)

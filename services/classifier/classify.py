@@ -1,0 +1,188 @@
+"""One story to one verdict: the gate, the words, the statements, the score, the evidence. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from schemas.verdict import Contribution, Evidence, ModelVersion, Verdict
+from services.classifier.features import features_of, tier_of
+from services.classifier.language import language_of
+from services.classifier.lexicon import Lexicon, load_lexicon
+from services.classifier.match import Matcher
+from services.classifier.score import Weights, load_weights, score
+from services.classifier.statements import Statement, read_sentences, statements
+from services.classifier.text import fold, make_view
+
+if TYPE_CHECKING:
+    from services.classifier.text import View
+
+ENGINE_VERSION = "rule-1"
+STATEMENTS_MAX = 24
+SPANS_MAX = 200
+FIELD_LENGTH_MAX = 1_000_000
+"""Code points of a field that are read; what is beyond is named in ``truncated``."""
+LANGUAGE_SAMPLE_MAX = 1_200
+_NEAR_MISS_KEYS = 2
+"""Two keys of three in one statement."""
+_UNSHOWN = frozenset({"context"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is classified: strings exactly as given, and what the feed says of the language."""
+
+    id: str
+    title: str
+    summary: str = ""
+    text: str = ""
+    language: str | None = None
+    revision: int = 1
+    truncated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Word lists and weights, compiled; the same for every story."""
+
+    lexicon: Lexicon
+    weights: Weights
+    matcher: Matcher
+    version: ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A story as the rule saw it: what ``explain`` shows and a verdict is made of."""
+
+    language: str | None
+    fields: tuple[tuple[str, View], ...]
+    found: tuple[Statement, ...]
+
+
+@cache
+def load_model() -> Model:
+    """Return the model of the package's data; LexiconError says what is wrong with it."""
+    lexicon, weights = load_lexicon(), load_weights()
+    version = ModelVersion(version=ENGINE_VERSION, lexicon=lexicon.version, weights=weights.version)
+    return Model(lexicon, weights, Matcher(lexicon), version)
+
+
+def cut(item: Item) -> Item:
+    """Return the item with over-long fields cut and named in ``truncated``."""
+    names = [name for name in ("title", "summary", "text") if len(getattr(item, name)) > FIELD_LENGTH_MAX]
+    if not names:
+        return item
+    title, summary, text = (part[:FIELD_LENGTH_MAX] for part in (item.title, item.summary, item.text))
+    return Item(item.id, title, summary, text, item.language, item.revision, (*item.truncated, *names))
+
+
+def classify(item: Item, model: Model) -> Verdict:
+    """Return what the rule says of a story, with the words that made it say so."""
+    item = cut(item)
+    if not model.matcher.passes(item.title, item.summary, item.text):
+        return _verdict(item, model, Reading(quiet_language(item), (), ()))
+    return _verdict(item, model, read(item, model))
+
+
+def quiet_language(item: Item) -> str | None:
+    """Return the language of a story that the gate held back."""
+    sample = f"{item.title} {item.summary}"[:LANGUAGE_SAMPLE_MAX]
+    return language_of(fold(sample), item.language)[0]
+
+
+def read(item: Item, model: Model) -> Reading:
+    """Return the statements of a story, whether or not the gate would let it pass."""
+    given = (("title", item.title), ("summary", item.summary), ("text", item.text))
+    fields = tuple((name, make_view(raw)) for name, raw in given if raw or name == "title")
+    sample = " ".join(view.low[:LANGUAGE_SAMPLE_MAX] for _, view in fields)[:LANGUAGE_SAMPLE_MAX]
+    language, script = language_of(sample, item.language)
+    languages = lists_for(language, script, model.lexicon)
+    hits = [model.matcher.hits(view, languages) for _, view in fields]
+    sentences = read_sentences(fields, hits, model.lexicon, languages)
+    return Reading(language, fields, tuple(statements(sentences, model.lexicon, script)))
+
+
+def lists_for(language: str | None, script: str, lexicon: Lexicon) -> frozenset[str]:
+    """Return the languages whose word lists apply: the text's own, or all of its script."""
+    if script == "han" and language != "ja":
+        return frozenset({"zh-Hans", "zh-Hant"})
+    if language in lexicon.languages:
+        return frozenset({language})
+    return frozenset(name for name, its_script in lexicon.languages.items() if its_script == script)
+
+
+def _verdict(item: Item, model: Model, reading: Reading) -> Verdict:
+    joined = [statement for statement in reading.found if statement.joins]
+    features = features_of(reading.found, model.lexicon)
+    reached = score(features, model.weights)
+    # Constructed, not validated: an id may hold a lone surrogate, and every part was made here.
+    return Verdict.model_construct(
+        id=item.id,
+        story_id=item.id,
+        story_revision=item.revision,
+        model=model.version,
+        flagged=bool(joined),
+        near_miss=not joined and any(_is_near_miss(statement) for statement in reading.found),
+        score=reached,
+        threshold=model.weights.threshold,
+        tier=tier_of(joined, model.lexicon),
+        language=reading.language,
+        evidence=_evidence(reading, joined, model.lexicon),
+        breakdown=_breakdown(features, reading, model.weights),
+        truncated=item.truncated,
+    )
+
+
+def _is_near_miss(statement: Statement) -> bool:
+    return statement.excluded or statement.keys_met >= _NEAR_MISS_KEYS
+
+
+def _breakdown(features: dict[str, float], reading: Reading, weights: Weights) -> tuple[Contribution, ...]:
+    if not reading.found:
+        return ()
+    rows = [
+        Contribution(feature=name, value=value, weight=weights.features[name]) for name, value in features.items()
+    ]
+    stopped = sorted({name for statement in reading.found for name in statement.held_off})
+    rows.extend(Contribution(feature=f"excluded:{name}", value=1.0, weight=0.0) for name in stopped)
+    rows.append(Contribution(feature="bias", value=1.0, weight=weights.bias))
+    return tuple(rows)
+
+
+def _evidence(reading: Reading, joined: list[Statement], lexicon: Lexicon) -> tuple[Evidence, ...]:
+    """Return the statements that join the keys, then the words in them, within the bounds."""
+    views = dict(reading.fields)
+    shown = joined[:STATEMENTS_MAX]
+    spans: dict[tuple[str, int, int, str], Evidence] = {}
+    for statement in shown:
+        sentence = statement.sentence
+        _span(spans, views, sentence.field, sentence.start, sentence.end, "statement", None)
+    for statement in shown:
+        for sentence in (statement.sentence, statement.antecedent):
+            if sentence is None:
+                continue
+            for hit in sentence.hits:
+                kind = lexicon.concepts[hit.target].kind
+                if kind not in _UNSHOWN:
+                    _span(spans, views, sentence.field, hit.start, hit.end, kind, hit.term)
+    return tuple(spans.values())[:SPANS_MAX]
+
+
+def _span(  # noqa: PLR0913 - a span is its place, its kind and its term
+    spans: dict[tuple[str, int, int, str], Evidence],
+    views: dict[str, View],
+    field: str,
+    start: int,
+    end: int,
+    kind: str,
+    term: str | None,
+) -> None:
+    view = views[field]
+    begin, stop = view.span(start, end)
+    key = (field, begin, stop, kind)
+    if key not in spans:
+        spans[key] = Evidence.model_construct(
+            field=field, start=begin, end=stop, text=view.raw[begin:stop], kind=kind, term=term, cut=None
+        )

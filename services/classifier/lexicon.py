@@ -1,0 +1,275 @@
+"""The word lists as read: concepts, terms, masks, frames; every fault said with file, line and what is wrong.
+
+A linguist edits ``data/lexicon/<language>.toml``; forms are explained in ``data/MODEL.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from services.classifier.text import fold
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+KEYS = frozenset({"rus", "dprk", "theatre", "nexus", "noun", "relation"})
+SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "hangul", "kana", "han"})
+SCOPES = frozenset({"statement", "title"})
+# Scripts written without spaces, or with particles glued on: a form matches inside a longer run.
+GLUED = frozenset({"hangul", "kana", "han"})
+ANY_LANGUAGE = "any"
+
+
+class LexiconError(Exception):
+    """A word list is wrong; the message names file, line and fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """What an entry can mean, and what it does for the rule."""
+
+    name: str
+    kind: str
+    keys: frozenset[str] = frozenset()
+    gate: bool = False
+    lent: bool = False
+    needs: frozenset[str] = frozenset()
+    relations: frozenset[str] = frozenset()
+    tier: str = "T0"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way a term is written, ready to be compared with a folded text."""
+
+    term: str
+    literal: str
+    left: bool
+    right: bool
+    cased: str | None = None
+    pattern: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A form in a language, and what it stands for: a concept, a mask or a frame."""
+
+    language: str
+    script: str
+    target: str
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A false friend: hides the matches it overlaps (of ``hides`` only, if that is not empty)."""
+
+    why: str
+    hides: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A way of speaking in which the nexus of a statement does not count."""
+
+    name: str
+    why: str
+    scope: str
+    cancels: frozenset[str]
+    spares: frozenset[str]
+
+    def leaves(self, nexus: set[str]) -> set[str]:
+        """Return what of a statement's nexus stands beside this frame."""
+        return nexus - self.cancels if self.cancels else nexus & self.spares
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """All that the matcher and the rule need to know about words."""
+
+    version: str
+    concepts: dict[str, Concept]
+    entries: tuple[Entry, ...]
+    masks: dict[str, Mask]
+    frames: dict[str, Frame]
+    languages: dict[str, str] = field(default_factory=dict)
+    """The script of each language that has a list."""
+    joiners: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+def load_lexicon(root: Traversable | None = None) -> Lexicon:
+    """Read and check the word lists of the package, or of another folder of the same shape."""
+    data = root or files("services.classifier") / "data"
+    digest = hashlib.sha256()
+    concepts = _concepts(_read(data / "concepts.toml", digest))
+    entries: list[Entry] = []
+    scripts: dict[str, str] = {}
+    for path in sorted((data / "lexicon").iterdir(), key=lambda path: path.name):
+        if path.name.endswith(".toml"):
+            page = _read(path, digest)
+            language, script = _header(page)
+            scripts[language] = script
+            entries.extend(_terms(page, concepts, language, script))
+    page = _read(data / "exclusions.toml", digest)
+    masks, frames = _exclusions(page, concepts, scripts, entries)
+    joiners = {name: frozenset(words) for name, words in page.table.get("enumeration", {}).items()}
+    version = f"{page.table.get('version', '0')}+{digest.hexdigest()[:8]}"
+    return Lexicon(version, concepts, tuple(entries), masks, frames, scripts, joiners)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A TOML file as text and as a table, so that a fault can name its line."""
+
+    name: str
+    text: str
+    table: dict[str, Any]
+
+    def fault(self, what: str, needle: str = "", occurrence: int = 1) -> LexiconError:
+        """Return an error that points at the given occurrence of a quoted string."""
+        line = 1
+        if needle:
+            found = [match.start() for match in re.finditer(re.escape(needle), self.text)]
+            if found:
+                line = self.text.count("\n", 0, found[min(occurrence, len(found)) - 1]) + 1
+        return LexiconError(f"{self.name}:{line}: {what}")
+
+
+def _read(path: Traversable, digest: hashlib._Hash) -> _Page:
+    raw = path.read_bytes()
+    digest.update(raw)
+    try:
+        text = raw.decode()
+        return _Page(path.name, text, tomllib.loads(text))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{path.name}: {error}"
+        raise LexiconError(message) from error
+
+
+def _concepts(page: _Page) -> dict[str, Concept]:
+    concepts: dict[str, Concept] = {}
+    for name, row in page.table.get("concept", {}).items():
+        keys = frozenset(row.get("keys", ()))
+        if not keys <= KEYS:
+            raise page.fault(f"concept {name}: unknown key {sorted(keys - KEYS)[0]!r}", name)
+        concepts[name] = Concept(
+            name=name,
+            kind=row["kind"],
+            keys=keys,
+            gate=bool(row.get("gate", False)),
+            lent=bool(row.get("lent", False)),
+            needs=frozenset(row.get("needs", ())),
+            relations=frozenset(row.get("with", ())),
+            tier=row.get("tier", "T0"),
+        )
+    for concept in concepts.values():
+        for other in sorted(concept.needs | concept.relations):
+            if other not in concepts:
+                raise page.fault(f"concept {concept.name}: unknown concept {other!r}", concept.name)
+    return concepts
+
+
+def _header(page: _Page) -> tuple[str, str]:
+    language, script = page.table.get("language"), page.table.get("script")
+    if not isinstance(language, str) or page.name != f"{language}.toml":
+        raise page.fault(f"language {language!r} does not fit the file's name", "language")
+    if script not in SCRIPTS:
+        raise page.fault(f"unknown script {script!r}; known: {', '.join(sorted(SCRIPTS))}", "script")
+    return language, str(script)
+
+
+def _terms(page: _Page, concepts: dict[str, Concept], language: str, script: str) -> list[Entry]:
+    entries: list[Entry] = []
+    for concept, written in page.table.get("terms", {}).items():
+        if concept not in concepts:
+            raise page.fault(f"unknown concept {concept!r}", concept)
+        entries.extend(
+            Entry(language, script, concept, form) for form in _forms(page, concept, written, script)
+        )
+    return entries
+
+
+def _forms(page: _Page, where: str, written: list[Any], script: str) -> list[Form]:
+    seen: set[tuple[str, str | None, bool, bool, str]] = set()
+    forms: list[Form] = []
+    for item in written:
+        form = _form(page, where, item, script)
+        pattern = form.pattern.pattern if form.pattern else ""
+        identity = (form.literal, form.cased, form.left, form.right, pattern)
+        if identity in seen:
+            raise page.fault(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
+        seen.add(identity)
+        forms.append(form)
+    return forms
+
+
+def _form(page: _Page, where: str, item: Any, script: str) -> Form:
+    if isinstance(item, dict):
+        return _pattern_form(page, where, item)
+    if not isinstance(item, str) or not item.strip("=* "):
+        raise page.fault(f"{where}: empty form {item!r}", f'"{item}"')
+    if item.startswith("="):
+        return Form(item, fold(item[1:]), left=True, right=True, cased=item[1:])
+    glued = script in GLUED
+    left = not (glued or item.startswith("*"))
+    right = not (glued or item.endswith("*"))
+    body = fold(item).strip("*")
+    if "*" not in body:
+        return Form(item, body, left=left and body[0].isalnum(), right=right and body[-1].isalnum())
+    pattern = re.compile(r"\w*".join(map(re.escape, body.split("*"))) + ("" if right else r"\w*"))
+    return Form(item, body.split("*")[0], left=left, right=right, pattern=pattern)
+
+
+def _pattern_form(page: _Page, where: str, item: dict[str, str]) -> Form:
+    literal, pattern = item.get("at", ""), item.get("re", "")
+    if not literal or not pattern:
+        raise page.fault(f"{where}: a pattern needs `at` and `re`", where)
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise page.fault(f"{where}: pattern {pattern!r}: {error}", pattern) from error
+    return Form(literal, literal, left=False, right=False, pattern=compiled)
+
+
+def _exclusions(
+    page: _Page, concepts: dict[str, Concept], scripts: dict[str, str], entries: list[Entry]
+) -> tuple[dict[str, Mask], dict[str, Frame]]:
+    masks: dict[str, Mask] = {}
+    frames: dict[str, Frame] = {}
+    for number, row in enumerate(page.table.get("mask", ()), start=1):
+        name = f"mask.{number}"
+        masks[name] = Mask(row["why"], _known(page, name, row.get("hides", ()), concepts))
+        entries.extend(_excluding(page, name, row["forms"], scripts))
+    for row in page.table.get("frame", ()):
+        name = row["name"]
+        if row["scope"] not in SCOPES or name in frames:
+            raise page.fault(f"frame {name!r}: named twice, or unknown scope {row['scope']!r}", name)
+        cancels = _known(page, name, row.get("cancels", ()), concepts)
+        spares = _known(page, name, row.get("spares", ()), concepts)
+        frames[name] = Frame(name, row["why"], row["scope"], cancels, spares)
+        entries.extend(_excluding(page, f"frame.{name}", row["forms"], scripts))
+    return masks, frames
+
+
+def _known(page: _Page, where: str, names: Any, concepts: dict[str, Concept]) -> frozenset[str]:
+    for name in names:
+        if name not in concepts:
+            raise page.fault(f"{where}: unknown concept {name!r}", name)
+    return frozenset(names)
+
+
+def _excluding(page: _Page, target: str, forms: dict[str, Any], scripts: dict[str, str]) -> list[Entry]:
+    entries: list[Entry] = []
+    for language, written in forms.items():
+        if language not in scripts:
+            raise page.fault(f"{target}: no list for language {language!r}", language)
+        script = scripts[language]
+        entries.extend(
+            Entry(language, script, target, form) for form in _forms(page, target, written, script)
+        )
+    return entries

@@ -1,0 +1,156 @@
+"""Finding the lexicon's forms in a text: one pass of an automaton, then a check of each find.
+
+The gate is a second, smaller automaton over what a story about the DPRK cannot do without; about one story in a
+hundred passes it, and only those pay for anything else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ahocorasick_rs
+
+from services.classifier.language import script_of
+from services.classifier.text import skim, without_surrogates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from services.classifier.lexicon import Entry, Form, Lexicon
+    from services.classifier.text import View
+
+# An Arabic word may carry and, so, in, for, like, will and the article before it, and a pronoun or plural after it.
+_ARABIC_BEFORE = frozenset("وفبلكاس")
+ARABIC_BEFORE_MAX = 4
+ARABIC_AFTER_MAX = 2
+# More finds than this in one field are a list or an attack; the first ones decide.
+HITS_MAX = 4_000
+# Names are written in Latin letters the world over; the English list lends them.
+LENDER = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A form found at a place of a view."""
+
+    start: int
+    end: int
+    target: str
+    term: str
+
+
+class Matcher:
+    """The lexicon compiled: ``passes`` is the gate, ``hits`` the full search."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        """Compile both automata; takes some milliseconds, once."""
+        self._lent = frozenset(concept.name for concept in lexicon.concepts.values() if concept.lent)
+        self._entries = _by_literal(lexicon.entries)
+        self._literals = list(self._entries)
+        self._automaton = _automaton(self._literals)
+        gate = [
+            entry
+            for entry in lexicon.entries
+            if (concept := lexicon.concepts.get(entry.target)) is not None and concept.gate
+        ]
+        self._gate_entries = _by_literal(gate)
+        self._gate_literals = list(self._gate_entries)
+        self._gate = _automaton(self._gate_literals)
+
+    def passes(self, title: str, summary: str, text: str) -> bool:
+        """Return whether a story names anything of the DPRK side at all."""
+        low = skim(title, summary, text) if text else skim(title, summary)
+        try:
+            found = self._gate.find_matches_as_indexes(low, overlapping=True)
+        except UnicodeEncodeError:
+            low = without_surrogates(low)
+            found = self._gate.find_matches_as_indexes(low, overlapping=True)
+        if not found:
+            return False
+        script = script_of(low)
+        return any(
+            _end_of(entry, low, low, start, end, script) is not None
+            for number, start, end in found
+            for entry in self._gate_entries[self._gate_literals[number]]
+        )
+
+    def hits(self, view: View, languages: frozenset[str]) -> list[Hit]:
+        """Return what is found in a view for these languages, in order, nested finds of one target dropped."""
+        found = list(self._found(view, languages))
+        found.sort(key=lambda hit: (hit.start, -hit.end, hit.target))
+        kept: list[Hit] = []
+        reach: dict[str, int] = defaultdict(int)
+        for hit in found[:HITS_MAX]:
+            if hit.end > reach[hit.target]:
+                reach[hit.target] = hit.end
+                kept.append(hit)
+        return kept
+
+    def _found(self, view: View, languages: frozenset[str]) -> Iterator[Hit]:
+        lent = self._lent
+        for number, start, end in self._automaton.find_matches_as_indexes(view.low, overlapping=True):
+            for entry in self._entries[self._literals[number]]:
+                if entry.language not in languages and not (entry.language == LENDER and entry.target in lent):
+                    continue
+                stop = _end_of(entry, view.low, view.cased, start, end, entry.script)
+                if stop is not None:
+                    yield Hit(start, stop, entry.target, entry.form.term)
+
+
+def _automaton(literals: list[str]) -> ahocorasick_rs.AhoCorasick:
+    return ahocorasick_rs.AhoCorasick(literals, store_patterns=False)
+
+
+def _by_literal(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, list[Entry]]:
+    grouped: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        grouped[entry.form.literal].append(entry)
+    return dict(grouped)
+
+
+def _end_of(  # noqa: PLR0913 - a find is its text, its place and its entry
+    entry: Entry, low: str, cased: str, start: int, end: int, script: str
+) -> int | None:
+    """Return where the find ends if its borders, case and pattern hold, else None."""
+    form = entry.form
+    if entry.script == "hangul" and script != "hangul":
+        return None
+    if entry.script == "arabic":
+        return _arabic_end(form, low, start, end)
+    if form.left and start and low[start - 1].isalnum():
+        return None
+    if form.pattern is not None:
+        found = form.pattern.match(low, start)
+        if found is None:
+            return None
+        end = found.end()
+    if form.right and end < len(low) and low[end].isalnum():
+        return None
+    if form.cased is not None and cased is not low and cased[start:end] != form.cased:
+        return None
+    return end if form.right or form.pattern is not None else _word_end(low, end, glued=not form.left)
+
+
+def _word_end(low: str, end: int, *, glued: bool) -> int:
+    """Return the end of the word a prefix stands in; a form that matches inside words stays as it is."""
+    if glued:
+        return end
+    while end < len(low) and low[end].isalnum():
+        end += 1
+    return end
+
+
+def _arabic_end(form: Form, low: str, start: int, end: int) -> int | None:
+    before = start
+    while before and low[before - 1].isalpha():
+        if start - before == ARABIC_BEFORE_MAX or low[before - 1] not in _ARABIC_BEFORE:
+            return None
+        before -= 1
+    after = end
+    while after < len(low) and low[after].isalpha():
+        if after - end == ARABIC_AFTER_MAX:
+            return None
+        after += 1
+    return end if form.pattern is None else None

@@ -1,0 +1,157 @@
+"""A field as it will be matched: folded, without markup, each place still pointing into the text as given.
+
+Offsets on the wire index the strings exactly as they came, HTML and entities included. So nothing is cut out of the
+original; a ``View`` is a second string, and knows for each of its places where it came from.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+# Longer tags exist (inline images as data URLs); they are read as text, which harms nothing and keeps the scan linear.
+TAG_LENGTH_MAX = 2_000
+
+_INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff\u061c\u202a-\u202e\u2066-\u2069\u0640\u064b-\u0652"
+_SPECIAL = re.compile(
+    rf"<(?P<tag>[A-Za-z/!][^<>]{{0,{TAG_LENGTH_MAX}}})>"
+    r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+    r"|(?P<space>[^\S ]\s*|[ ]\s+)"
+    rf"|(?P<invisible>[{_INVISIBLE}]+)"
+)
+_INVISIBLE_RUN = re.compile(rf"[{_INVISIBLE}]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLOCK_TAG = re.compile(
+    r"/?(?:p|div|br|hr|li|ul|ol|dl|dt|dd|tr|td|th|table|h[1-6]|blockquote|section|article|header|footer|figure"
+    r"|figcaption|pre|aside|main|nav)\b",
+    re.IGNORECASE,
+)
+
+# Dashes fold to spaces (Kim Jong-un, nord-coréen), so a form is written once; ё folds to е as Russian papers do.
+_FOLDED = (
+    ("‐", " "),
+    ("‑", " "),
+    ("–", " "),
+    ("—", " "),
+    ("\u00a0", " "),
+    ("\u202f", " "),
+    ("’", "'"),
+    ("ʼ", "'"),
+    ("ё", "е"),
+    ("・", "·"),
+    ("‧", "·"),
+)
+_ARABIC = str.maketrans("أإآٱىة", "ااااي\u0647")
+_ARABIC_ARTICLE = "\u0627\u0644"
+REPLACEMENT = "\ufffd"
+
+
+def fold(text: str) -> str:
+    """Return the text lower-cased and levelled for matching, of the same length, place for place."""
+    low = text.lower()
+    if len(low) != len(text):
+        # U+0130 alone grows when lower-cased; everything else keeps its length.
+        low = text.replace("\u0130", "i").lower()
+    low = low.replace("-", " ")
+    if low.isascii():
+        return low
+    for odd, plain in _FOLDED:
+        if odd in low:
+            low = low.replace(odd, plain)
+    if _ARABIC_ARTICLE in low:
+        low = low.translate(_ARABIC)
+    return low
+
+
+def without_surrogates(text: str) -> str:
+    """Return the text with each lone surrogate replaced by U+FFFD, one for one."""
+    return _SURROGATE.sub(REPLACEMENT, text)
+
+
+def skim(*fields: str) -> str:
+    """Return the fields as the gate reads them: folded, entities decoded, spaces levelled; places are lost."""
+    joined = "\n".join(fields)
+    if "&" in joined:
+        joined = html.unescape(joined)
+    low = fold(joined)
+    if not low.isascii():
+        low = _INVISIBLE_RUN.sub("", low)
+    return " ".join(low.split())
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A field for matching: ``low`` folded, ``cased`` as written, ``breaks`` where markup or a line ends a statement."""
+
+    raw: str
+    low: str
+    cased: str
+    breaks: tuple[int, ...]
+    starts: tuple[int, ...]
+    """Where each segment begins in the view; ``origins`` has its place in ``raw``."""
+    origins: tuple[tuple[int, int], ...]
+    """(raw start, raw end) of a replaced piece; (raw start, -1) of a piece kept as it is."""
+
+    def raw_start(self, place: int) -> int:
+        """Return where the view's code point at ``place`` begins in the raw text."""
+        index = bisect_right(self.starts, place) - 1
+        begin, end = self.origins[index]
+        return begin if end >= 0 else begin + place - self.starts[index]
+
+    def raw_end(self, place: int) -> int:
+        """Return where the view's code point before ``place`` ends in the raw text."""
+        index = bisect_right(self.starts, place - 1) - 1
+        begin, end = self.origins[index]
+        return end if end >= 0 else begin + place - self.starts[index]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the raw span of a span of the view."""
+        return self.raw_start(start), self.raw_end(end)
+
+
+def make_view(raw: str) -> View:
+    """Return the view of a field: inline tags and invisible characters gone, entities decoded, space runs one space."""
+    clean = without_surrogates(raw)
+    parts: list[str] = []
+    starts: list[int] = []
+    origins: list[tuple[int, int]] = []
+    breaks: list[int] = []
+    done = length = 0
+    for token in _SPECIAL.finditer(clean):
+        if token.start() > done:
+            parts.append(clean[done : token.start()])
+            starts.append(length)
+            origins.append((done, -1))
+            length += token.start() - done
+        done = token.end()
+        replacement, ends = _reading(token, clean)
+        if ends:
+            breaks.append(length)
+        if replacement:
+            parts.append(replacement)
+            starts.append(length)
+            origins.append((token.start(), token.end()))
+            length += len(replacement)
+    parts.append(clean[done:])
+    starts.append(length)
+    origins.append((done, -1))
+    cased = "".join(parts)
+    return View(raw, fold(cased), cased, tuple(breaks), tuple(starts), tuple(origins))
+
+
+def _reading(token: re.Match[str], text: str) -> tuple[str, bool]:
+    """Return what a special piece reads as, and whether a statement ends there."""
+    if token["tag"] is not None:
+        return (" ", True) if _BLOCK_TAG.match(token["tag"]) else ("", False)
+    if token["entity"] is not None:
+        decoded = html.unescape(token["entity"])
+        if _INVISIBLE_RUN.fullmatch(decoded):
+            return "", False
+        return (" " if decoded.isspace() else decoded), False
+    if token["space"] is not None:
+        # A line that goes on in lower case was wrapped; any other line end ends the statement.
+        wrapped = text[token.end() : token.end() + 1].islower() and token["space"].count("\n") == 1
+        return " ", "\n" in token["space"] and not wrapped
+    return "", False

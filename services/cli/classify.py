@@ -1,0 +1,311 @@
+"""``tumen classify`` and ``tumen explain``: JSON lines in, verdicts out, streaming, in constant memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+import zlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+
+import click
+
+from services.cli.common import FAILED, UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from services.classifier.classify import Item, Model
+
+LINE_BYTES_MAX = 16 * 1024 * 1024
+"""A longer line is named as bad and skipped, never held in memory."""
+BUFFER_BYTES = 1024 * 1024
+PROGRESS_EVERY = 5_000
+_GZIP_MAGIC = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_STANDARD = "-"
+
+
+@click.command()
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="[OUT]", required=False, default=_STANDARD)
+def classify(source: str, target: str) -> None:
+    """Judge each item of a JSON lines file (.jsonl, .jsonl.gz or -): one verdict a line, in the same order.
+
+    An item is {"id"?, "title", "summary"?, "text"?, "language"?}; other fields are ignored. A line that is no item
+    becomes {"id", "line", "error"} in its place, and the exit code is 1.
+
+    Example: tumen classify news.jsonl.gz verdicts.jsonl
+    """
+    bad = 0
+    with ExitStack() as opened:
+        lines = opened.enter_context(_input(source))
+        out = opened.enter_context(_output(target, source))
+        for number, answer in enumerate(answers(lines, source), start=1):
+            _write(out, answer.line, target, at_once=source == _STANDARD)
+            bad += answer.bad
+            _progress(number)
+        _write(out, b"", target, at_once=True)
+    if bad:
+        click.echo(f'{source}: {bad} line(s) could not be read; they have "error" in the output', err=True)
+        raise SystemExit(FAILED)
+
+
+@click.command()
+@click.option("--title", required=True, help="The headline.")
+@click.option("--summary", default="", help="What the feed says below it.")
+@click.option("--text", "text_file", metavar="FILE", help="A file with the article's text; - for standard input.")
+@click.option("--language", help="The language that the feed declares.")
+def explain(title: str, summary: str, text_file: str | None, language: str | None) -> None:
+    """Show why a story would be flagged or not: the statements, the words in them, the score's working.
+
+    Example: tumen explain --title "Shells from North Korea reach Russia, officials say"
+    """
+    from services.classifier.classify import Item, load_model  # noqa: PLC0415 - keeps `tumen --help` quick
+    from services.classifier.explain import explain_item  # noqa: PLC0415
+
+    text = _read_text(text_file) if text_file else ""
+    click.echo(explain_item(Item("explain", title, summary, text, language), load_model()))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line of output, and whether it names a bad line."""
+
+    line: bytes
+    bad: bool = False
+
+
+class BadLineError(Exception):
+    """A line that is no item; ``given`` is its id where it has a usable one."""
+
+    def __init__(self, error: str, given: str | int | None = None) -> None:
+        """Keep the reason and the id."""
+        super().__init__(error)
+        self.given = given
+
+
+def answers(lines: BinaryIO | IO[bytes], name: str) -> Iterator[Answer]:
+    """Yield the answer to each line of a JSON lines file; ``name`` is for messages."""
+    from services.classifier.classify import Item, load_model  # noqa: PLC0415 - keeps `tumen --help` quick
+
+    model = load_model()
+    quiet = quiet_writer(model)
+    number = 0
+    while raw := _line(lines, name):
+        number += 1
+        if number == 1:
+            raw = raw.removeprefix(_BOM)  # noqa: PLW2901 - the mark is no part of the line
+        try:
+            if len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
+                _skip_line(lines, name)
+                message = f"longer than {LINE_BYTES_MAX} bytes"
+                raise BadLineError(message)
+            yield Answer(_judged(item_of(raw, number, Item), model, quiet))
+        except BadLineError as error:
+            row = {"id": error.given, "line": number, "error": str(error)}
+            yield Answer(json.dumps(row).encode() + b"\n", bad=True)
+
+
+def _judged(item: Item, model: Model, quiet: Callable[[Item], bytes]) -> bytes:
+    from services.classifier.classify import classify, cut  # noqa: PLC0415 - keeps `tumen --help` quick
+
+    item = cut(item)
+    if not model.matcher.passes(item.title, item.summary, item.text):
+        return quiet(item)
+    verdict = classify(item, model)
+    try:
+        return verdict.to_json() + b"\n"
+    except ValueError:
+        # A lone surrogate has no UTF-8; JSON's escapes carry it.
+        table = verdict.model_dump(mode="python", by_alias=True, exclude_none=True)
+        return json.dumps(table, separators=(",", ":")).encode() + b"\n"
+
+
+def quiet_writer(model: Model) -> Callable[[Item], bytes]:
+    """Return a writer of the verdicts of stories that the gate holds back: ninety-nine in a hundred, one template."""
+    from services.classifier.classify import Item, classify, quiet_language  # noqa: PLC0415
+
+    sample = classify(Item("#", "", language="en"), model).to_json()
+    head, rest = sample.split(b'"id":"#","story_id":"#"')
+    middle, rest = rest.split(b'"language":"en",')
+    end, tail = rest.split(b'"truncated":[]')
+
+    def write(item: Item) -> bytes:
+        name = _json(item.id)
+        language = quiet_language(item)
+        said = b'"language":"%b",' % language.encode() if language else b""
+        names = _json(list(item.truncated)) if item.truncated else b"[]"
+        return b'%b"id":%b,"story_id":%b%b%b%b"truncated":%b%b\n' % (
+            head,
+            name,
+            name,
+            middle,
+            said,
+            end,
+            names,
+            tail,
+        )
+
+    return write
+
+
+def _json(value: Any) -> bytes:
+    import orjson  # noqa: PLC0415 - keeps `tumen --help` quick
+
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value).encode()
+
+
+def item_of(raw: bytes, number: int, make: Callable[..., Item]) -> Item:
+    """Return the item of a line; BadLineError says what is wrong with it."""
+    table = _table(raw)
+    given = table.get("id")
+    if given is None:
+        name = f"line:{number}"
+    elif isinstance(given, (str, int)) and not isinstance(given, bool):
+        name = str(given)
+    else:
+        raise BadLineError("id must be a string or an integer")
+    title = table.get("title")
+    if not isinstance(title, str):
+        raise BadLineError("title must be a string", given)
+    language = table.get("language")
+    return make(
+        name,
+        title,
+        _text_of(table, "summary", given),
+        _text_of(table, "text", given),
+        language if isinstance(language, str) else None,
+    )
+
+
+def _text_of(table: dict[str, Any], name: str, given: str | int | None) -> str:
+    value = table.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        message = f"{name} must be a string"
+        raise BadLineError(message, given)
+    return value
+
+
+def _table(raw: bytes) -> dict[str, Any]:
+    import orjson  # noqa: PLC0415 - keeps `tumen --help` quick
+
+    try:
+        table = orjson.loads(raw)
+        if isinstance(table, dict) and isinstance(table.get("id"), float):
+            table = json.loads(raw)  # an integer beyond 64 bits, which orjson reads as a float
+    except orjson.JSONDecodeError as error:
+        table = _lenient(raw, str(error))
+    if not isinstance(table, dict):
+        raise BadLineError("not a JSON object")
+    return table
+
+
+def _lenient(raw: bytes, reason: str) -> Any:
+    """Read what orjson refuses but the contract accepts: lone surrogates written as escapes."""
+    if not raw.strip():
+        raise BadLineError("blank line")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8: {error.reason} at byte {error.start}"
+        raise BadLineError(message) from error
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        message = f"not JSON: {reason}"
+        raise BadLineError(message) from error
+
+
+def _no_constant(name: str) -> Any:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+def _line(lines: BinaryIO | IO[bytes], name: str, size: int = LINE_BYTES_MAX + 1) -> bytes:
+    try:
+        return lines.readline(size)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        message = f"{name}: damaged gzip file: {error}"
+        raise UnreadableError(message) from error
+    except OSError as error:
+        message = f"{name}: {error.strerror or error}"
+        raise UnreadableError(message) from error
+
+
+def _skip_line(lines: BinaryIO | IO[bytes], name: str) -> None:
+    while (rest := _line(lines, name, BUFFER_BYTES)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _write(out: BinaryIO | IO[bytes], line: bytes, name: str, *, at_once: bool) -> None:
+    try:
+        out.write(line)
+        if at_once:
+            out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"{name}: {error.strerror or error}"
+        raise click.ClickException(message) from error
+
+
+@contextmanager
+def _input(path: str) -> Iterator[BinaryIO | IO[bytes]]:
+    """Open a file, gzip told by its first bytes; what cannot be read exits 2 with one line."""
+    with ExitStack() as opened:
+        plain = cast("io.BufferedReader", sys.stdin.buffer)
+        try:
+            if path != _STANDARD:
+                plain = opened.enter_context(Path(path).open("rb", buffering=BUFFER_BYTES))
+            packed = plain.peek(2)[:2] == _GZIP_MAGIC
+        except OSError as error:
+            message = f"{path}: {error.strerror or error}"
+            raise UnreadableError(message) from error
+        if packed:
+            unpacked = opened.enter_context(gzip.GzipFile(fileobj=plain))
+            yield opened.enter_context(io.BufferedReader(unpacked, BUFFER_BYTES))  # type: ignore[arg-type]
+        else:
+            yield plain
+
+
+@contextmanager
+def _output(path: str, source: str) -> Iterator[BinaryIO | IO[bytes]]:
+    if path == _STANDARD:
+        yield sys.stdout.buffer
+        return
+    target = Path(path)
+    if source != _STANDARD and target.exists() and target.samefile(source):
+        message = f"{path}: IN and OUT are one file"
+        raise click.UsageError(message)
+    try:
+        out = target.open("wb", buffering=BUFFER_BYTES)
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise click.ClickException(message) from error
+    with out:
+        yield out
+
+
+def _read_text(path: str) -> str:
+    try:
+        if path == _STANDARD:
+            return sys.stdin.buffer.read().decode("utf-8", "replace")
+        return Path(path).read_text("utf-8", "replace")
+    except OSError as error:
+        message = f"{path}: {error.strerror or error}"
+        raise UnreadableError(message) from error
+
+
+def _progress(number: int) -> None:
+    if number % PROGRESS_EVERY == 0 and sys.stderr.isatty():
+        click.echo(f"\r{number:,} items", nl=False, err=True)
