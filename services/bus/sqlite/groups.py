@@ -89,35 +89,23 @@ def rebalance(connection: apsw.Connection, member: Member, now_ms: int) -> Holdi
     changed = _announce(connection, member, until_ms)
     gone = _bury(connection, member, now_ms)
     leases = _leases(connection, member)
-    alive = [
-        name
-        for (name,) in connection.execute(
-            "SELECT identity FROM members WHERE group_name = ?", (member.group,)
-        )
-    ]
-    todo = plan(leases, alive, member.identity, now_ms)
+    alive = rows(connection, "SELECT identity FROM members WHERE group_name = ?", (member.group,))
+    todo = plan(leases, [identity for (identity,) in alive], member.identity, now_ms)
     _own(connection, member, [lease.partition_id for lease in todo.claim], until_ms)
     _release(connection, member, [lease.partition_id for lease in todo.release])
-    if changed or gone or todo.release:
+    if changed or gone or todo.release or todo.claim:
         _next_generation(connection, member.group)
-    claimed = {lease.partition_id for lease in todo.claim}
-    wanted = {lease.partition_id for lease in (*todo.keep, *todo.claim)}
-    owned = tuple(
-        Lease(
-            lease.partition_id,
-            member.identity,
-            lease.epoch + (lease.partition_id in claimed),
-            until_ms,
-            lease.position,
-        )
-        for lease in leases
-        if lease.partition_id in wanted
-    )
+    owned = _owned(connection, member)
+    held = {lease.partition_id for lease in owned}
     others = [
-        lease.until_ms for lease in leases if lease.partition_id not in wanted and lease.until_ms > now_ms
+        lease.until_ms for lease in leases if lease.partition_id not in held and lease.until_ms > now_ms
     ]
     next_ms = min([now_ms + member.lease_ms // RENEWALS_PER_LEASE, *others])
     return Holding(owned, _generation(connection, member.group), next_ms)
+
+
+def _owned(connection: apsw.Connection, member: Member) -> tuple[Lease, ...]:
+    return tuple(lease for lease in _leases(connection, member) if lease.owner == member.identity)
 
 
 def _announce(connection: apsw.Connection, member: Member, until_ms: int) -> bool:
