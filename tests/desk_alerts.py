@@ -56,21 +56,23 @@ class FakeTail:
         self.closed = True
 
 
-def quoted(story: str, text: str, whole: str | None = None, **kinds: str) -> tuple[AlertEvidence, ...]:
+def quoted(
+    story: str, text: str, whole: str | None = None, field: str = "summary", at: int = 40, **kinds: str
+) -> tuple[AlertEvidence, ...]:
     """Return a statement and its terms (``materiel__ammunition="shells"``); ``whole`` is the span that was cut."""
     span = whole or text
-    base: dict[str, Any] = {"story_id": stable_id(story), "field": "summary"}
+    base: dict[str, Any] = {"story_id": stable_id(story), "field": field}
     places: list[dict[str, Any]] = [
         {
-            "start": 40,
-            "end": 40 + len(span),
+            "start": at,
+            "end": at + len(span),
             "text": text,
             "kind": "statement",
             "cut": True if whole else None,
         }
     ]
     for kind, term in kinds.items():
-        start = 40 + span.index(term)
+        start = at + span.index(term)
         named = kind.replace("__", ".")
         places.append({"start": start, "end": start + len(term), "text": term, "kind": named, "term": term})
     return tuple(AlertEvidence(**base, **place) for place in places)
@@ -176,6 +178,14 @@ def english() -> Alert:
         )
     )
     evidence = quoted(
+        "en1",
+        source.title,
+        field="title",
+        at=0,
+        dprk="North Korean",
+        rus="Russia",
+        materiel__ammunition="munitions",
+    ) + quoted(
         "en1",
         "The images show about 1,000 containers of North Korean artillery shells loaded at Rajin aboard a Russian-flagged ship, officials said.",
         dprk="North Korean",

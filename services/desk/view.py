@@ -101,6 +101,8 @@ class AlertView:
     detected: When
     arrival: str | None
     counts: tuple[str, ...]
+    headline: QuotationView | None
+    """The quotation that is the headline itself: marked there, not said twice."""
     quotations: tuple[QuotationView, ...]
     sources: tuple[SourceView, ...]
 
@@ -114,19 +116,28 @@ def alert_view(alert: Alert, now: datetime) -> AlertView:
     sources = tuple(_source(source, now) for source in alert.sources)
     lead = next((source for source in alert.sources if source.url == alert.headline_url), None)
     language = lead.language if lead else (alert.languages[0] if len(alert.languages) == 1 else None)
-    headline = lead.title if lead and alert.title.endswith(lead.title) and lead.title else alert.title
+    title = lead.title if lead and lead.title and alert.title.endswith(lead.title) else alert.title
+    quoted = _quotations(alert, lead)
+    headline = next(
+        (item for item in quoted if item.outlet is None and _is_whole(item.quotation, title)), None
+    )
     return AlertView(
         alert=alert,
         severity_word=SEVERITY_WORDS[alert.severity],
         sign=KIND_SIGNS[alert.kind],
-        title=link(headline, alert.headline_url, language),
+        title=link(title, alert.headline_url, language),
         outlet=_source(lead, now) if lead else None,
         detected=when(alert.detected_at, now),
         arrival=ARRIVAL_WORDS.get(alert.arrival),
         counts=counts(alert),
-        quotations=_quotations(alert, lead),
+        headline=headline,
+        quotations=tuple(item for item in quoted if item is not headline),
         sources=sources,
     )
+
+
+def _is_whole(quotation: Quotation, title: str) -> bool:
+    return quotation.field == "title" and "".join(part.text for part in quotation.segments) == title
 
 
 def shown(text: object) -> str:

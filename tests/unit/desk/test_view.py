@@ -84,6 +84,15 @@ def test_the_headline_keeps_its_language_and_its_outlet_stands_beside() -> None:
     assert labelled.label == "state media RU"
 
 
+def test_a_headline_that_is_evidence_is_marked_and_not_said_twice() -> None:
+    """The headline's own quotation stands in the headline; the others below it."""
+    view = alert_view(english(), NOW)
+    assert view.headline is not None
+    marked = [part.text for part in view.headline.quotation.segments if part.family]
+    assert marked == ["North Korean", "munitions", "Russia"]
+    assert [item.quotation.field for item in view.quotations] == ["summary"]
+
+
 def test_an_alert_without_sources_is_shown_by_its_own_title() -> None:
     """What older or other writers leave out does not break the page."""
     view = alert_view(an_alert("bare"), NOW)
@@ -95,7 +104,7 @@ def test_a_quotation_names_its_outlet_where_it_is_another_one() -> None:
     other = printed("fr1", "Azure Coast Post", "fr", "x", label="belligerent UA")
     mixed = told("m", other, english().evidence, "05:00", others=english().sources)
     assert [item.outlet for item in alert_view(english(), NOW).quotations] == [None]
-    assert [item.outlet for item in alert_view(mixed, NOW).quotations] == ["Potomac Ledger"]
+    assert [item.outlet for item in alert_view(mixed, NOW).quotations] == ["Potomac Ledger"] * 2
 
 
 def test_concepts_have_names_for_readers() -> None:
