@@ -257,6 +257,39 @@ async def test_waiting_ends_when_the_time_is_up(bus: Bus) -> None:
     await asyncio.wait_for(asyncio.gather(membership.wait(0.02), tail.wait(0.02), tail.wait(0)), SOON_S)
 
 
+async def test_waiting_ends_when_the_assignment_changes(bus: Bus) -> None:
+    """A standby learns at once that the owner has left."""
+    owner = await bus.join("g", [VERDICTS.name])
+    standby = await bus.join("g", [VERDICTS.name])
+    assert [len(await member.lanes()) for member in (owner, standby)] == [1, 0]
+    waiting = asyncio.ensure_future(standby.wait(60))
+    await owner.close()
+    await asyncio.wait_for(waiting, SOON_S)
+    assert len(await standby.lanes()) == 1
+
+
+async def test_waiting_ends_when_the_bus_closes(open_bus: Opener) -> None:
+    """Nobody waits on a closed bus."""
+    bus = await open_bus()
+    membership, tail = await bus.join("g", [STORIES.name]), await bus.tail([STORIES.name])
+    waiting = asyncio.gather(membership.wait(60), tail.wait(60))
+    await asyncio.wait([asyncio.ensure_future(tail.wait(0.02))])
+    await bus.close()
+    await asyncio.wait_for(waiting, SOON_S)
+
+
+async def test_a_cancelled_poll_has_taken_nothing(bus: Bus) -> None:
+    """A tail whose poll is cancelled gives the same records next time."""
+    await bus.append([a_message(n) for n in range(5)])
+    tail = await bus.tail([STORIES.name])
+    poll = asyncio.ensure_future(tail.poll())
+    await _nothing()
+    await asyncio.wait([poll], timeout=0)
+    poll.cancel()
+    await asyncio.gather(poll, return_exceptions=True)
+    assert numbers(await tail.poll()) == [0, 1, 2, 3, 4]
+
+
 async def test_a_lane_stays_the_same_object_while_it_is_owned(bus: Bus) -> None:
     """State may be kept per lane: it is hashable, and asking again gives the same one."""
     membership = await bus.join("g", [STORIES.name])

@@ -155,6 +155,7 @@ class SqliteBus:
             return
         self._closed = True
         await self._engine.worker.close(self._leave)
+        self._engine.bell.ring()  # whoever still waits need not wait for nothing
 
     def _leave(self) -> None:
         store = self._engine.store

@@ -101,5 +101,5 @@ class Engine:
                 finally:
                     timer.cancel()
                     self.bell.stop_listening(ring)
-                if ready():
+                if ready() or self.worker.closing.is_set():
                     return

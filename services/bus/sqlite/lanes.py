@@ -12,6 +12,7 @@ from services.bus.ports import (
     BATCH_RECORDS_MAX,
     NO_INPUT,
     Batch,
+    BusUnavailable,
     LaneLost,
     Message,
     Outbox,
@@ -212,14 +213,18 @@ class SqliteMembership:
 
     async def wait(self, timeout_s: float) -> None:
         """Wait for records, a rebalance or the time; leases are renewed meanwhile."""
+        if self._closed:
+            raise BusUnavailable("the member has left its group")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while True:
+        while not self._closed:
             if self._due() and await self.rebalance():
                 return
             renewal_s = (self._rebalance_at_ms - self.engine.clock_ms()) / MS_PER_S
             left = deadline - loop.time()
-            await self.engine.wait_until(lambda: self._unread() or self._due(), min(left, renewal_s))
+            await self.engine.wait_until(
+                lambda: self._closed or self._unread() or self._due(), min(left, renewal_s)
+            )
             if self._unread() or loop.time() >= deadline:
                 return
 

@@ -24,22 +24,25 @@ class SqliteTail:
         """Return the next records; unchanged topics are empty without a query."""
         if not self._unread() and self._engine.fresh():
             return ()
-        return await self._engine.run(lambda: self._poll(records_max))
+        records, reached = await self._engine.run(lambda: self._fetch(records_max))
+        self._positions |= reached  # only now: a poll that is cancelled has taken nothing
+        return records
 
-    def _poll(self, records_max: int) -> list[Record]:
+    def _fetch(self, records_max: int) -> tuple[list[Record], dict[Place, int]]:
         self._engine.look()
         store = self._engine.store
         records: list[Record] = []
-        for place, start in self._positions.items():
+        reached: dict[Place, int] = {}
+        for place, start in tuple(self._positions.items()):
             end = store.ends[place.id]
             if len(records) >= records_max:
                 break
             if start >= end:
                 continue
             page = store.fetch(place, start, end, records_max - len(records))
-            self._positions[place] = page[-1].offset + 1 if page else end
+            reached[place] = page[-1].offset + 1 if page else end
             records += page
-        return records
+        return records, reached
 
     async def wait(self, timeout_s: float) -> None:
         """Wait for records or the time."""
