@@ -13,7 +13,7 @@ from services.classifier.lexicon import Lexicon, load_lexicon
 from services.classifier.match import Matcher
 from services.classifier.score import Weights, load_weights, score
 from services.classifier.statements import Statement, read_sentences, statements
-from services.classifier.text import fold, make_view
+from services.classifier.text import make_view, skim
 
 if TYPE_CHECKING:
     from services.classifier.text import View
@@ -23,7 +23,7 @@ STATEMENTS_MAX = 24
 SPANS_MAX = 200
 FIELD_LENGTH_MAX = 1_000_000
 """Code points of a field that are read; what is beyond is named in ``truncated``."""
-LANGUAGE_SAMPLE_MAX = 1_200
+LANGUAGE_SAMPLE_MAX = 600
 _NEAR_MISS_KEYS = 2
 """Two keys of three in one statement."""
 _UNSHOWN = frozenset({"context"})
@@ -81,15 +81,16 @@ def cut(item: Item) -> Item:
 def classify(item: Item, model: Model) -> Verdict:
     """Return what the rule says of a story, with the words that made it say so."""
     item = cut(item)
-    if not model.matcher.passes(item.title, item.summary, item.text):
-        return _verdict(item, model, Reading(quiet_language(item), (), ()))
-    return _verdict(item, model, read(item, model))
+    held, language = held_back(item, model)
+    return _verdict(item, model, Reading(language, (), ()) if held else read(item, model))
 
 
-def quiet_language(item: Item) -> str | None:
-    """Return the language of a story that the gate held back."""
-    sample = f"{item.title} {item.summary}"[:LANGUAGE_SAMPLE_MAX]
-    return language_of(fold(sample), item.language)[0]
+def held_back(item: Item, model: Model) -> tuple[bool, str | None]:
+    """Return whether the gate holds a story back, and its language: all that is done for most stories."""
+    low = skim(item.title, item.summary, item.text) if item.text else skim(item.title, item.summary)
+    if model.matcher.passes(low):
+        return False, None
+    return True, language_of(low, item.language)[0]
 
 
 def read(item: Item, model: Model) -> Reading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.classifier.classify import classify, cut, read
+from services.classifier.classify import classify, cut, held_back, read
 from services.text.clean import visible
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def explain_item(item: Item, model: Model) -> str:
     item = cut(item)
     verdict = classify(item, model)
     lines = [_headline(verdict)]
-    if not model.matcher.passes(item.title, item.summary, item.text):
+    if held_back(item, model)[0]:
         lines.append("gate: nothing of the DPRK side is named; nothing else was looked at")
     else:
         reading = read(item, model)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 # Enough to tell a script by; the rest of a long text adds time, not certainty.
-SAMPLE_LENGTH_MAX = 600
+SAMPLE_LENGTH_MAX = 300
+VOTES_SAMPLE_MAX = 200
+DECLARED_MAX = 512
+"""Different language tags remembered; a feed list has a few dozen."""
 # Fewer small words than this prove nothing (a headline often has one).
 VOTES_MIN = 2
 
@@ -14,6 +18,8 @@ _SCRIPTS = re.compile(
     "(?P<hangul>[\uac00-\ud7a3])|(?P<kana>[\u3041-\u30fa])|(?P<han>[\u4e00-\u9fff])"
     "|(?P<cyrillic>[\u0400-\u04ff])|(?P<arabic>[\u0621-\u06d3])"
 )
+_FOREIGN = re.compile("[\u0370-\u1dff\u3040-\ud7a3]")
+"""Any letter of a script that is not Latin; typographic signs (U+2000 and on) are not among them."""
 _OTHER = re.compile("[\u0370-\u03ff\u0590-\u05ff\u0900-\u0e7f\u10a0-\u10ff]")
 _SIMPLIFIED = frozenset("国这们个为来时发对说会学实现样关点东车长门见马龙罗军战乌韩进还开间问题导弹总统话两鲜")
 _TRADITIONAL = frozenset("國這們個為來時發對說會學實現樣關點東車長門見馬龍羅軍戰烏韓進還開間問題導彈總統話兩鮮")
@@ -43,6 +49,7 @@ for _language, _words in _SMALL_WORDS.items():
         _WORD_LANGUAGES[_word] = (*_WORD_LANGUAGES.get(_word, ()), _language)
 
 
+@lru_cache(maxsize=DECLARED_MAX)
 def declared_language(hint: str | None) -> str | None:
     """Return a declared language tag in our form (``pl-PL`` -> ``pl``, ``zh-TW`` -> ``zh-Hant``); None: no tag."""
     if not hint:
@@ -71,6 +78,8 @@ def script_of(low: str) -> str:
     if low.isascii():
         return "latin"
     sample = low[:SAMPLE_LENGTH_MAX]
+    if not _FOREIGN.search(sample):
+        return "latin"
     counts = Counter(match.lastgroup for match in _SCRIPTS.finditer(sample))
     if not counts:
         return "other" if _OTHER.search(sample) else "latin"
@@ -113,19 +122,22 @@ def _chinese(low: str) -> str | None:
 def _cyrillic(low: str) -> str | None:
     if any(letter in low for letter in "ўәқғң"):
         return None
-    ukrainian = sum(map(low.count, "іїєґ"))
-    russian = sum(map(low.count, "ыэъ"))
+    sample = low[:SAMPLE_LENGTH_MAX]
+    ukrainian = sum(map(sample.count, "іїєґ"))
+    russian = sum(map(sample.count, "ыэъ"))
     if ukrainian == russian:
         return None
     return "uk" if ukrainian > russian else "ru"
 
 
 def _latin(low: str) -> str | None:
-    votes: Counter[str] = Counter()
-    for word in low[:SAMPLE_LENGTH_MAX].split():
-        for language in _WORD_LANGUAGES.get(word, ()):
-            votes[language] += 1
-    best = votes.most_common(2)
-    if not best or best[0][1] < VOTES_MIN or (len(best) > 1 and best[0][1] == best[1][1]):
+    votes: dict[str, int] = {}
+    for word in low[:VOTES_SAMPLE_MAX].split():
+        if word in _WORD_LANGUAGES:
+            for language in _WORD_LANGUAGES[word]:
+                votes[language] = votes.get(language, 0) + 1
+    if not votes:
         return None
-    return best[0][0]
+    best = max(votes.values())
+    leaders = [language for language, count in votes.items() if count == best]
+    return leaders[0] if best >= VOTES_MIN and len(leaders) == 1 else None

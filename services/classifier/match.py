@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import ahocorasick_rs
 
 from services.classifier.language import script_of
-from services.classifier.text import skim, without_surrogates
+from services.classifier.text import without_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +59,8 @@ class Matcher:
         self._gate_literals = list(self._gate_entries)
         self._gate = _automaton(self._gate_literals)
 
-    def passes(self, title: str, summary: str, text: str) -> bool:
-        """Return whether a story names anything of the DPRK side at all."""
-        low = skim(title, summary, text) if text else skim(title, summary)
+    def passes(self, low: str) -> bool:
+        """Return whether a skimmed story names anything of the DPRK side at all."""
         try:
             found = self._gate.find_matches_as_indexes(low, overlapping=True)
         except UnicodeEncodeError:

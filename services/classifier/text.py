@@ -21,6 +21,8 @@ _SPECIAL = re.compile(
     r"|(?P<space>[^\S ]\s*|[ ]\s+)"
     rf"|(?P<invisible>[{_INVISIBLE}]+)"
 )
+# One of these stands in every text that hides characters inside words; asking is cheaper than replacing.
+_OFTEN_INVISIBLE = ("\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u0640", "\u064e", "\u064b", "\u0651")
 _INVISIBLE_RUN = re.compile(rf"[{_INVISIBLE}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLOCK_TAG = re.compile(
@@ -76,7 +78,7 @@ def skim(*fields: str) -> str:
     if "&" in joined:
         joined = html.unescape(joined)
     low = fold(joined)
-    if not low.isascii():
+    if not low.isascii() and any(mark in low for mark in _OFTEN_INVISIBLE):
         low = _INVISIBLE_RUN.sub("", low)
     return " ".join(low.split())
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
+import orjson
 
 from services.cli.common import FAILED, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from schemas import Verdict
     from services.classifier.classify import Item, Model
 
 LINE_BYTES_MAX = 16 * 1024 * 1024
@@ -93,8 +95,7 @@ def answers(lines: BinaryIO | IO[bytes], name: str) -> Iterator[Answer]:
     """Yield the answer to each line of a JSON lines file; ``name`` is for messages."""
     from services.classifier.classify import Item, load_model  # noqa: PLC0415 - keeps `tumen --help` quick
 
-    model = load_model()
-    quiet = quiet_writer(model)
+    judge = judge_with(load_model())
     number = 0
     while raw := _line(lines, name):
         number += 1
@@ -105,19 +106,36 @@ def answers(lines: BinaryIO | IO[bytes], name: str) -> Iterator[Answer]:
                 _skip_line(lines, name)
                 message = f"longer than {LINE_BYTES_MAX} bytes"
                 raise BadLineError(message)
-            yield Answer(_judged(item_of(raw, number, Item), model, quiet))
+            yield Answer(judge(item_of(raw, number, Item)))
         except BadLineError as error:
             row = {"id": error.given, "line": number, "error": str(error)}
             yield Answer(json.dumps(row).encode() + b"\n", bad=True)
 
 
-def _judged(item: Item, model: Model, quiet: Callable[[Item], bytes]) -> bytes:
-    from services.classifier.classify import classify, cut  # noqa: PLC0415 - keeps `tumen --help` quick
+def judge_with(model: Model) -> Callable[[Item], bytes]:
+    """Return a writer of verdict lines; ninety-nine in a hundred stories are held back and share one template."""
+    from services.classifier.classify import Item, classify, cut, held_back  # noqa: PLC0415 - as above
 
-    item = cut(item)
-    if not model.matcher.passes(item.title, item.summary, item.text):
-        return quiet(item)
-    verdict = classify(item, model)
+    sample = classify(Item("#", "", language="en"), model).to_json()
+    head, rest = sample.split(b'"id":"#","story_id":"#"')
+    middle, rest = rest.split(b'"language":"en",')
+    end, tail = rest.split(b'"truncated":[]')
+
+    def judge(item: Item) -> bytes:
+        item = cut(item)
+        held, language = held_back(item, model)
+        if not held:
+            return _verdict_line(classify(item, model))
+        name = _json(item.id)
+        said = b'"language":"%b",' % language.encode() if language else b""
+        names = _json(item.truncated) if item.truncated else b"[]"
+        parts = (head, b'"id":', name, b',"story_id":', name, middle, said, end, b'"truncated":', names, tail)
+        return b"".join(parts) + b"\n"
+
+    return judge
+
+
+def _verdict_line(verdict: Verdict) -> bytes:
     try:
         return verdict.to_json() + b"\n"
     except ValueError:
@@ -126,37 +144,7 @@ def _judged(item: Item, model: Model, quiet: Callable[[Item], bytes]) -> bytes:
         return json.dumps(table, separators=(",", ":")).encode() + b"\n"
 
 
-def quiet_writer(model: Model) -> Callable[[Item], bytes]:
-    """Return a writer of the verdicts of stories that the gate holds back: ninety-nine in a hundred, one template."""
-    from services.classifier.classify import Item, classify, quiet_language  # noqa: PLC0415
-
-    sample = classify(Item("#", "", language="en"), model).to_json()
-    head, rest = sample.split(b'"id":"#","story_id":"#"')
-    middle, rest = rest.split(b'"language":"en",')
-    end, tail = rest.split(b'"truncated":[]')
-
-    def write(item: Item) -> bytes:
-        name = _json(item.id)
-        language = quiet_language(item)
-        said = b'"language":"%b",' % language.encode() if language else b""
-        names = _json(list(item.truncated)) if item.truncated else b"[]"
-        return b'%b"id":%b,"story_id":%b%b%b%b"truncated":%b%b\n' % (
-            head,
-            name,
-            name,
-            middle,
-            said,
-            end,
-            names,
-            tail,
-        )
-
-    return write
-
-
 def _json(value: Any) -> bytes:
-    import orjson  # noqa: PLC0415 - keeps `tumen --help` quick
-
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -197,8 +185,6 @@ def _text_of(table: dict[str, Any], name: str, given: str | int | None) -> str:
 
 
 def _table(raw: bytes) -> dict[str, Any]:
-    import orjson  # noqa: PLC0415 - keeps `tumen --help` quick
-
     try:
         table = orjson.loads(raw)
         if isinstance(table, dict) and isinstance(table.get("id"), float):
