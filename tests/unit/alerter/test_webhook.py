@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -42,10 +43,13 @@ class Receiver:
         """Answer 204 until told otherwise."""
         self.requests: list[tuple[str, Mapping[str, str], bytes]] = []
         self.answer = web.Response(status=204)
+        self.hang: asyncio.Event | None = None
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         """Keep a request."""
         self.requests.append((request.raw_path, request.headers.copy(), await request.read()))
+        if self.hang is not None:
+            await self.hang.wait()
         return self.answer
 
 
@@ -190,6 +194,16 @@ async def test_a_server_that_says_later_is_heard(server: tuple[Receiver, str], p
     receiver, url = server
     receiver.answer = web.Response(status=503, headers={"Retry-After": "90"})
     assert await send(poster, url) == Retry("HTTP 503", timedelta(seconds=90), 503)
+
+
+async def test_a_receiver_that_hangs_is_left(server: tuple[Receiver, str]) -> None:
+    """After its time, to be tried again."""
+    receiver, url = server
+    receiver.hang = asyncio.Event()
+    poster = AiohttpPoster(Gate(allow_private=True), timeout_s=0.05)
+    assert await send(poster, url) == Retry("timed out")
+    receiver.hang.set()
+    await poster.close()
 
 
 async def test_a_redirect_is_not_followed(server: tuple[Receiver, str], poster: AiohttpPoster) -> None:

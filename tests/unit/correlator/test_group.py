@@ -84,6 +84,8 @@ def test_a_home_page_joins_nothing() -> None:
     """Feeds that link every entry to the front page are not one event."""
     assert article_url("https://baltic.example/") is None
     assert article_url("https://baltic.example/?p=1") is not None
+    assert article_url("") is None
+    assert article_url("http://[not an address") == "http://[not an address"
     home = {"url": "https://baltic.example/", "canonical_url": "https://baltic.example/"}
     assert isinstance(placed(holding(a_member(url="https://baltic.example/")), **home), Open)
 

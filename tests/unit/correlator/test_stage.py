@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from schemas import Alert, Storyline, StorylineMember, Verdict
+from schemas import Alert, Claim, Storyline, StorylineMember, Verdict
 from schemas.common import Wire
 from services.bus.ports import Message, Record
 from services.bus.topics import ALERTS, STORYLINE_MEMBERS, STORYLINES, TOPICS, VERDICTS
@@ -148,6 +148,36 @@ def test_a_long_statement_is_cut_around_what_counts(log: Log) -> None:
     assert (statement.start, statement.end) == (0, len(text))
     assert "artillery shells" in statement.text
     assert {term.text for term in terms} == {"artillery shells", "North Korea"}
+
+
+def test_a_claims_quotation_is_cut_like_any_other(log: Log) -> None:
+    """Publishers' words leave short, wherever in an alert they stand."""
+    claim = {
+        "id": "c1",
+        "claim_type": "MATERIEL_TRANSFER",
+        "direction": "DPRK>RUS",
+        "status": "ALLEGED",
+        "claimant": {"name": "Officials", "role": "official"},
+        "evidence": [{"field": "summary", "start": 0, "end": 900, "quote": "many words " * 80}],
+    }
+    (alert,) = log.hear(a_verdict(claims=(Claim.model_validate(claim),)))
+    (evidence,) = alert.claims[0].evidence
+    assert fits(evidence.quote)
+    assert (evidence.cut, evidence.start, evidence.end) == (True, 0, 900)
+
+
+def test_evidence_without_a_named_kind_still_says_why(log: Log) -> None:
+    """A place and a relation are shown, not listed."""
+    (alert,) = log.hear(a_verdict(evidence=evidence_in(STATEMENT, transfer="shipped")))
+    assert alert.body.endswith("Flagged (T1) because one statement joins the words quoted.")
+
+
+def test_a_denial_is_said_to_be_one(log: Log) -> None:
+    """The Kremlin's denial is no report of a delivery."""
+    text = "The Kremlin denies that North Korea sent arms."
+    kinds = {"rus": "Kremlin", "dprk": "North Korea", "deny": "denies"}
+    (alert,) = log.hear(a_verdict(evidence=evidence_in(text, "summary", **kinds)))
+    assert alert.body.endswith("joins Russia and North Korea; it contains a denial.")
 
 
 def test_at_most_six_statements_are_quoted(log: Log) -> None:

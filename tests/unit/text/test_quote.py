@@ -73,3 +73,9 @@ def test_a_cue_outside_its_span_is_moved_inside() -> None:
     assert high <= 400
     assert quotation("", 0, 0, 0, 0) == (0, 0, False)
     assert quotation("ab", 2, 1, 0, 0) == (2, 2, False)
+
+
+def test_a_span_of_blanks_quotes_nothing() -> None:
+    """Where there is no word there is no quotation."""
+    blank = " " * 1_000
+    assert quotation(blank, 0, 1_000, 500, 501) == (500, 500, True)
