@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from schemas import Feed, Subscriber
@@ -28,7 +29,8 @@ async def import_feeds(
     messages = feed_messages(found.feeds, known, partitions, now, replace=replace)
     await bus.append(messages)
     problems = [str(problem) for problem in found.problems]
-    _say("feeds", name, len(found.feeds), problems)
+    _warn(name, problems)
+    log.emit("feeds.imported", file=name, feeds=len(found.feeds), skipped=len(problems))
     return problems
 
 
@@ -44,11 +46,11 @@ async def import_subscribers(
     messages = subscriber_messages(fresh, at=stamp(now), known=unlisted, replace=replace)
     await bus.append(messages)
     problems = [str(problem) for problem in found.problems]
-    _say("subscribers", name, len(found.subscribers), problems)
+    _warn(name, problems)
+    log.emit("subscribers.imported", file=name, subscribers=len(found.subscribers), skipped=len(problems))
     return problems
 
 
-def _say(what: str, name: str, count: int, problems: list[str]) -> None:
+def _warn(name: str, problems: Sequence[str]) -> None:
     for problem in problems:
         log.emit("settings.ignored", file=name, detail=problem)
-    log.emit(f"{what}.imported", file=name, skipped=len(problems), **{what: count})

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from services.alerter.channels.console import ConsoleChannel
 from services.alerter.channels.webhook import WebhookChannel
 from services.alerter.loop import ALERTER, Alerter
-from services.bootstrap.watch import PollerWatch
 from services.bus.loop import LaneService
 from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, VERDICTS
 from services.correlator.stage import CORRELATOR, CorrelatorStage
@@ -21,6 +20,7 @@ from services.poller.model import PollerSettings
 
 if TYPE_CHECKING:
     from schemas import Alert
+    from services.alerter.channels import Channel
     from services.alerter.channels.webhook import Poster, SecretResolver
     from services.bus.loop import Service
     from services.bus.ports import Bus
@@ -88,7 +88,7 @@ class Parts:
             self.poller,
             ordered=self.ordered,
             start_spread=timedelta(0) if self.ordered else START_SPREAD,
-            watch=PollerWatch(self.metrics),
+            metrics=self.metrics,
         )
 
     async def make_classifier(self) -> LaneService:
@@ -112,14 +112,18 @@ class Parts:
     async def make_alerter(self, outside: Outside) -> Alerter:
         """Return the alerter with its channels."""
         webhook = WebhookChannel(outside.poster, outside.resolve_secret)
-        channels = {"console": ConsoleChannel(outside.show), "https": webhook, "http": webhook}
+        channels: dict[str, Channel] = {
+            "console": ConsoleChannel(outside.show),
+            "https": webhook,
+            "http": webhook,
+        }
         return Alerter(
             self.bus,
             await self.bus.join(ALERTER, [ALERTS.name]),
-            await self.bus.tail([SUBSCRIBERS.name]),
-            await self.bus.tail([SILENCES.name]),
-            channels,
-            self.metrics,
+            subscribers=await self.bus.tail([SUBSCRIBERS.name]),
+            silences=await self.bus.tail([SILENCES.name]),
+            channels=channels,
+            metrics=self.metrics,
         )
 
     async def make_desk(self) -> Desk:

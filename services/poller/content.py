@@ -28,6 +28,8 @@ LATE_AFTER = timedelta(hours=6)
 """Published longer than this before we first saw it: late (contract)."""
 FUTURE_MAX = timedelta(hours=24)
 """A date further ahead is a mistake, whatever the time zone."""
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""No feed is older than the web; years like 1 or 1970 are mistakes of software."""
 OUTAGE_LONG = timedelta(days=3)
 RETURN_AGE_MAX = timedelta(days=14)
 """A feed that was away for OUTAGE_LONG may bring items older than this: they are filed, not news."""
@@ -90,7 +92,7 @@ class _Work:
 
 def read_content(reading: Reading) -> Content:
     """Compare a document with what was seen; the stories come oldest first."""
-    if not reading.document.entries:
+    if not reading.document.entries and not (reading.first and reading.good):
         return Content()
     identified = identify(reading.document.entries)
     entries = () if reading.seen is None else reading.seen.entries
@@ -202,7 +204,9 @@ def content_hash(entry: Entry) -> str:
 
 
 def _trusted(published: datetime | None, now: datetime) -> datetime | None:
-    return None if published is None or published - now > FUTURE_MAX else published
+    if published is None or published - now > FUTURE_MAX or published < EARLIEST:
+        return None
+    return published
 
 
 def _change(entry: Entry, before: SeenEntry | None) -> Literal["new", "minor", "major"]:
@@ -229,7 +233,7 @@ def _filed(published: datetime | None, reading: Reading) -> bool:
     if reading.first or reading.seen is None:
         return True
     age = None if published is None else reading.now - published
-    if reading.seen.first_good_at is None:
+    if reading.seen.first_good_at is None or not reading.seen.entries:
         return age is None or age > LATE_AFTER
     return reading.returned and age is not None and age > RETURN_AGE_MAX
 

@@ -51,6 +51,9 @@ class Poster(Protocol):
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult | PostFailed:
         """Return the answer's status and headers, or why there is none."""
 
+    async def close(self) -> None:
+        """Release connections."""
+
 
 SecretResolver: TypeAlias = Callable[[str], str]
 """From ``env:NAME`` or ``file:PATH`` to the secret; raises where there is none."""
