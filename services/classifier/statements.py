@@ -36,6 +36,9 @@ AT_THE_FRONT = frozenset(
         "casualty",
     }
 )
+POINTS_BACK = ("coref", "pair", "leader_weak", "dprk_weak")
+# Too general to be read across a full stop.
+NOT_CARRIED = frozenset({"treaty"})
 LISTED = frozenset({"rus", "dprk", "third", "leader_rus", "leader_dprk", "leader_weak", "rus_weak"})
 DENSE = frozenset({"hangul", "kana", "han"})
 _GAP_LENGTH_MAX = 12
@@ -199,13 +202,13 @@ def statements(read: list[Sentence], lexicon: Lexicon, script: str) -> list[Stat
             found.append(alone)
             continue
         options = [
-            _statement(sentence, other, lexicon, reach) for other in _antecedents(read, place, script)
+            _statement(sentence, other, lexicon, reach) for other in _antecedents(read, place)
         ]
         found.append(next((each for each in options if each.joins or each.excluded), alone))
     return found
 
 
-def _antecedents(read: list[Sentence], place: int, script: str) -> Iterable[Sentence]:
+def _antecedents(read: list[Sentence], place: int) -> Iterable[Sentence]:
     """Return the sentences that this one may lean on."""
     sentence = read[place]
     if sentence.field == "title" and sentence.number == 0:
@@ -217,17 +220,16 @@ def _antecedents(read: list[Sentence], place: int, script: str) -> Iterable[Sent
     before = read[place - 1] if place else None
     if before is None or before.field != sentence.field:
         return
-    if script in DENSE or sentence.has("coref", "pair", "leader_weak", "dprk_weak"):
-        yield before
+    yield before
 
 
 def _statement(sentence: Sentence, other: Sentence | None, lexicon: Lexicon, reach: int) -> Statement:
     own = _keys(sentence.hits, lexicon)
     keys = own | (_keys(other.hits, lexicon) if other is not None else frozenset())
     nexus = _nexus(sentence, lexicon)
-    if other is not None and not own & {"rus", "dprk"} and "theatre" in own:
-        nexus = frozenset()
-    if other is None and nexus:
+    if other is not None:
+        nexus = _carried(sentence, other, own, nexus, lexicon, dense=reach == REACH_MAX_DENSE)
+    elif nexus:
         nexus = frozenset(name for name in nexus if _near(sentence, name, lexicon, reach))
     frames = sentence.frames | (other.frames if other is not None else frozenset())
     left = set(nexus)
@@ -239,6 +241,32 @@ def _statement(sentence: Sentence, other: Sentence | None, lexicon: Lexicon, rea
         left = stands
     held_off = frozenset(stopped if nexus and _sides(keys, nexus) and not (left and _sides(keys, left)) else ())
     return Statement(sentence, other, frozenset(nexus if held_off else left), keys, held_off)
+
+
+def _carried(  # noqa: PLR0913 - what the second sentence says, and all that ties it to the first
+    sentence: Sentence,
+    other: Sentence,
+    own: frozenset[str],
+    nexus: frozenset[str],
+    lexicon: Lexicon,
+    *,
+    dense: bool,
+) -> frozenset[str]:
+    """Return the nexus that may be read with the sides named in another sentence.
+
+    A word that points back (they, the deal) ties any nexus; without one the sentence must name a side itself, and
+    the nexus be one by itself. Languages that leave the subject out point back by that.
+    """
+    nexus -= NOT_CARRIED
+    points_back = dense or sentence.has(*POINTS_BACK)
+    if not own & {"rus", "dprk"} and "theatre" in own and not points_back:
+        return frozenset()
+    heads = {sentence.field, other.field} != {sentence.field} or sentence.field == "title"
+    if points_back or heads:
+        return nexus
+    if not own & {"rus", "dprk"}:
+        return frozenset()
+    return frozenset(name for name in nexus if "nexus" in lexicon.concepts[name].keys)
 
 
 def _keys(hits: Iterable[Hit], lexicon: Lexicon) -> frozenset[str]:
@@ -259,7 +287,9 @@ def _nexus(sentence: Sentence, lexicon: Lexicon) -> frozenset[str]:
         if "nexus" in concept.keys:
             found.add(hit.target)
         elif "noun" in concept.keys and any(
-            other.target in concept.relations and _apart(hit, other) <= RELATION_REACH_MAX
+            other.target in concept.relations
+            and other.start != hit.start
+            and _apart(hit, other) <= RELATION_REACH_MAX
             for other in sentence.hits
         ):
             found.add(hit.target)
