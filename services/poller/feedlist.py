@@ -150,7 +150,9 @@ def url_fault(url: str) -> str | None:
     if not url:
         return "xmlUrl is missing"
     if (fault := _GATE.check(url)) is not None:
-        return "xmlUrl holds credentials; use authRef" if fault.startswith("credentials") else f"xmlUrl: {fault}"
+        return (
+            "xmlUrl holds credentials; use authRef" if fault.startswith("credentials") else f"xmlUrl: {fault}"
+        )
     for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True):
         if name.lower() in CREDENTIALS:
             return f"xmlUrl holds credentials ({name}=…); use authRef"

@@ -46,11 +46,15 @@ _ROOTS: dict[str, Format] = {
 }
 _TAG = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _ELEMENT = re.compile(r"<[A-Za-z_]")
+_ENTITY = re.compile(r"<!entity", re.IGNORECASE)
+_DOCTYPE = re.compile(r"<!doctype", re.IGNORECASE)
 _END = {
     "rss": re.compile(r"</\s*(?:[\w.-]+:)?(?:rss|channel)\s*>", re.IGNORECASE),
     "rdf": re.compile(r"</\s*(?:[\w.-]+:)?rdf\s*>", re.IGNORECASE),
     "atom": re.compile(r"</\s*(?:[\w.-]+:)?feed\s*>", re.IGNORECASE),
 }
+_MAILBOX = re.compile(r"^(?:[^\s@]+@[^\s@]+ \((.+)\)|(.+?) [<(][^\s@]+@[^\s@]+[>)])$")
+"""``mail (Name)``, ``Name <mail>`` and ``Name (mail)``: only the name is an author."""
 _PERIODS = {
     "hourly": timedelta(hours=1),
     "daily": timedelta(days=1),
@@ -84,10 +88,15 @@ def format_of(text: str) -> Format:
 
 
 def declares_entities(text: str) -> bool:
-    """Tell whether a document declares entities: before its root, or at all when it has a document type."""
+    """Tell whether a document may declare entities: beside a document type anywhere, or before its first element.
+
+    Comments are not told from declarations: parsers disagree about where they end, and hostile documents know it.
+    """
+    if _ENTITY.search(text) is None:
+        return False
     root = _ELEMENT.search(text)
     prolog = text[: root.start()] if root else text
-    return bool(re.search(r"<!entity", text if "<!doctype" in prolog.lower() else prolog, re.IGNORECASE))
+    return _DOCTYPE.search(text) is not None or _ENTITY.search(prolog) is not None
 
 
 def _read_xml(text: str, found: Format, url: str) -> Document:
@@ -161,9 +170,12 @@ def _moment(parsed: Any) -> datetime | None:
 
 
 def _authors(item: Any) -> tuple[str, ...]:
-    people = [scalar(person.get("name")) for person in dict.get(item, "authors") or () if person]
-    names = [one_line(plain_text(name)) for name in people or [scalar(dict.get(item, "author"))]]
-    return tuple(dict.fromkeys(name for name in names if name))[:AUTHORS_MAX]
+    """Return names; a single one is read by us, because feedparser cuts addresses at the fourth letter of a TLD."""
+    names = [scalar(person.get("name")) for person in dict.get(item, "authors") or () if person]
+    if len(names) <= 1:
+        names = [_MAILBOX.sub(r"\1\2", scalar(dict.get(item, "author")).strip())]
+    lines = (one_line(plain_text(name)) for name in names)
+    return tuple(dict.fromkeys(line for line in lines if line))[:AUTHORS_MAX]
 
 
 def _language(item: Any) -> str | None:
