@@ -17,7 +17,7 @@ from services.text.quote import fits, quotation
 from services.text.times import moment, stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from schemas.claim import Claim, ClaimEvidence
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
     from schemas.verdict import Evidence, Verdict
     from services.correlator.news import News, Told
 
+STATEMENT = "statement"
 SOURCES_MAX = 20
 STATEMENTS_MAX = 6
+STATEMENTS_READ_MAX = 64
+"""An article that repeats itself a thousand times is not read a thousand times."""
+CUES_MAX = 50
+"""Terms of one statement around which a quotation is tried."""
 TERMS_MAX = 12
 """Term spans shown of one quotation: 25 words rarely hold more."""
 
@@ -48,7 +53,7 @@ NAMES = {
     "materiel.drone": "drones",
     "personnel": "military personnel",
     "technology": "military technology",
-    "logistics": "shipping, fuel or money",
+    "logistics": "cargo, fuel or money",
     "sanction": "sanctions",
     "treaty": "a treaty or military ties",
 }
@@ -103,22 +108,38 @@ def body(case: Case) -> str:
     story, counts = case.story, case.storyline.counts
     label = f" ({story.source.label})" if story.source.label else ""
     seen = f"{moment(story.first_seen):%d %b %Y %H:%M} UTC"
+    again = f", changed {moment(story.fetched_at):%d %b %H:%M} UTC" if story.revision > 1 else ""
     late = f", published {_days_or_hours(story)} earlier" if story.arrival == "late" else ""
     languages = ", ".join(case.storyline.languages)
     return (
-        f"Published by {outlet(story.source)}{label}, first seen {seen}{late}. "
+        f"Published by {outlet(story.source)}{label}, first seen {seen}{late}{again}. "
         f"Carried by {_counted(counts.outlets, 'outlet')} in {_counted(counts.languages, 'language')}"
         f"{f' ({languages})' if languages else ''}. {why(case.verdict)}"
     )
 
 
 def why(verdict: Verdict) -> str:
-    """Return in one sentence what put the story on the list."""
-    kinds = dict.fromkeys(evidence.kind for evidence in verdict.evidence)
-    named = dict.fromkeys(NAMES[kind] for kind in NAMES if kind in kinds)
-    listed = _listed([*named]) if named else "the words quoted"
-    denial = "; it contains a denial" if "deny" in kinds else ""
+    """Return in one sentence what put the story on the list: what its fullest statement joins."""
+    kinds = max(
+        map(set, _kinds_by_statement(verdict)), key=lambda kinds: len(kinds & NAMES.keys()), default=set()
+    )
+    kinds -= {"pair"} if {"rus", "dprk"} <= kinds else set()
+    named = [name for kind, name in NAMES.items() if kind in kinds]
+    listed = _listed(named) if named else "the words quoted"
+    denial = "; it contains a denial" if any(span.kind == "deny" for span in verdict.evidence) else ""
     return f"Flagged ({verdict.tier}) because one statement joins {listed}{denial}."
+
+
+def _kinds_by_statement(verdict: Verdict) -> Iterator[set[str]]:
+    """Yield the kinds of terms inside each statement."""
+    terms = [span for span in verdict.evidence if span.kind != STATEMENT]
+    for one in _statements(verdict):
+        yield severity.kinds_of(term for term in terms if _inside(term, one.field, one.start, one.end))
+
+
+def _statements(verdict: Verdict) -> list[Evidence]:
+    """Return the statements that are looked at."""
+    return [span for span in verdict.evidence if span.kind == STATEMENT][:STATEMENTS_READ_MAX]
 
 
 def sources(case: Case) -> tuple[AlertSource, ...]:
@@ -130,26 +151,30 @@ def sources(case: Case) -> tuple[AlertSource, ...]:
 
 
 def quoted_evidence(verdict: Verdict) -> tuple[AlertEvidence, ...]:
-    """Return at most STATEMENTS_MAX quotations, each followed by the terms that lie in it.
+    """Return at most STATEMENTS_MAX quotations, none twice, each followed by the terms that lie in it.
 
     ``start`` and ``end`` stay those of the full span in the story's field, also where the quotation is cut.
     """
-    statements = [evidence for evidence in verdict.evidence if evidence.kind == "statement"]
-    terms = [evidence for evidence in verdict.evidence if evidence.kind != "statement"]
-    shown: list[AlertEvidence] = []
-    for statement in statements[:STATEMENTS_MAX]:
+    terms = [span for span in verdict.evidence if span.kind != STATEMENT]
+    shown: dict[str, list[AlertEvidence]] = {}
+    for statement in _statements(verdict):
         inside = [term for term in terms if _inside(term, statement.field, statement.start, statement.end)]
         low, high, is_cut = _best_quotation(statement, inside)
-        shown.append(_alert_evidence(statement, verdict, statement.text[low:high], cut=is_cut))
+        text = statement.text[low:high]
+        if text in shown or len(shown) == STATEMENTS_MAX:
+            continue
         low, high = statement.start + low, statement.start + high
         kept = [term for term in inside if _inside(term, statement.field, low, high) and fits(term.text)]
-        shown += [_alert_evidence(term, verdict, term.text) for term in kept[:TERMS_MAX]]
-    return tuple(shown)
+        shown[text] = [
+            _alert_evidence(statement, verdict, text, cut=is_cut),
+            *(_alert_evidence(term, verdict, term.text) for term in kept[:TERMS_MAX]),
+        ]
+    return tuple(span for spans in shown.values() for span in spans)
 
 
 def quotes(verdict: Verdict) -> tuple[str, ...]:
     """Return the statements as an alert quotes them."""
-    return tuple(shown.text for shown in quoted_evidence(verdict) if shown.kind == "statement")
+    return tuple(shown.text for shown in quoted_evidence(verdict) if shown.kind == STATEMENT)
 
 
 def short_claim(claim: Claim) -> Claim:
@@ -189,7 +214,7 @@ def _alert_evidence(span: Evidence, verdict: Verdict, text: str, *, cut: bool = 
 
 def _best_quotation(statement: Evidence, terms: Sequence[Evidence]) -> tuple[int, int, bool]:
     """Return the quotation, in the statement's own offsets, that shows the most kinds of terms; ties: the first."""
-    cues = [(term.start, term.end) for term in terms] or [(statement.start, statement.start + 1)]
+    cues = [(term.start, term.end) for term in terms[:CUES_MAX]] or [(statement.start, statement.start + 1)]
     around = [
         quotation(statement.text, 0, len(statement.text), low - statement.start, high - statement.start)
         for low, high in dict.fromkeys(cues)

@@ -6,7 +6,7 @@ Score = novelty + authority + substance + scale - penalty; five bands. ``floor``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from services.text.times import moment
 
 if TYPE_CHECKING:
     from schemas.story import Source, StoryHead
-    from schemas.verdict import Tier, Verdict
+    from schemas.verdict import Evidence, Tier, Verdict
 
 BANDS = ((75, 5), (55, 4), (35, 3), (15, 2))
 """(least score, band); below all of them: 1, archive."""
@@ -30,6 +30,7 @@ UNRELIABLE_PENALTY = 10
 OLD_PENALTY = 10
 OLD_AFTER = timedelta(days=14)
 NUMBER_POINTS = 5
+MATERIEL = "materiel."
 
 SUBSTANCE = {
     "materiel.missile": 20,
@@ -74,7 +75,7 @@ CONFIDENCE_BY_TRUST = {"A": 1.0, "B": 0.95, "C": 0.9, "D": 0.75, "E": 0.6, "F": 
 
 def parts(kind: str, verdict: Verdict, story: StoryHead) -> SeverityParts:
     """Return the working of the severity of an alert of this kind on this verdict."""
-    kinds = {evidence.kind for evidence in verdict.evidence}
+    kinds = kinds_of(verdict.evidence)
     return SeverityParts(
         novelty=NOVELTY[kind],
         authority=authority(kinds, story.source),
@@ -96,6 +97,22 @@ def band(working: SeverityParts) -> int:
 def confidence(verdict: Verdict, source: Source) -> int:
     """Return 0 to 100: the model's score, less what the source's trust takes away. Not a probability of the event."""
     return round(100 * verdict.score * CONFIDENCE_BY_TRUST[source.trust])
+
+
+def kinds_of(evidence: Iterable[Evidence]) -> set[str]:
+    """Return the kinds of spans, without materiel inside longer materiel: "artillery shells" are shells."""
+    kinds = set()
+    reached = ("", -1, -1)
+    for span in sorted(evidence, key=lambda span: (span.field, span.start, -span.end)):
+        if not span.kind.startswith(MATERIEL):
+            kinds.add(span.kind)
+            continue
+        field, start, end = reached
+        inside = span.field == field and span.end <= end
+        if not inside or (span.start, span.end) == (start, end):
+            kinds.add(span.kind)
+            reached = (span.field, span.start, span.end)
+    return kinds
 
 
 def authority(kinds: AbstractSet[str], source: Source) -> int:
@@ -131,7 +148,7 @@ def cap(tier: Tier, story: StoryHead) -> int | None:
 
 
 def _substance_of(kind: str) -> int:
-    return SUBSTANCE.get(kind, SUBSTANCE_ARMS if kind.startswith("materiel.") else SUBSTANCE_TIES)
+    return SUBSTANCE.get(kind, SUBSTANCE_ARMS if kind.startswith(MATERIEL) else SUBSTANCE_TIES)
 
 
 def _speaks_for_a_party(source: Source) -> bool:

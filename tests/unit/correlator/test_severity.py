@@ -80,6 +80,15 @@ def test_substance_is_the_gravest_thing_named(kinds: set[str], points: int) -> N
     assert severity.substance(kinds) == points
 
 
+def test_artillery_shells_are_shells() -> None:
+    """A materiel word inside a longer one is not a second thing; two things in one field are."""
+    text = "artillery shells and missiles"
+    kinds = {"materiel__ammunition": "artillery shells", "materiel__artillery": "artillery"}
+    spans = evidence_in(text, "summary", **kinds)
+    assert severity.kinds_of(spans) == {"statement", "materiel.ammunition"}
+    assert "materiel.missile" in severity.kinds_of((*spans, *evidence_in(text, materiel__missile="missiles")))
+
+
 @pytest.mark.parametrize(
     ("text", "points"),
     [

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from schemas import Alert, Claim, Storyline, StorylineMember, Verdict
+from schemas import Alert, Claim, Evidence, Storyline, StorylineMember, Verdict
 from schemas.common import Wire
 from services.bus.ports import Message, Record
 from services.bus.topics import ALERTS, STORYLINE_MEMBERS, STORYLINES, TOPICS, VERDICTS
@@ -150,6 +150,20 @@ def test_a_long_statement_is_cut_around_what_counts(log: Log) -> None:
     assert {term.text for term in terms} == {"artillery shells", "North Korea"}
 
 
+@pytest.mark.timeout(20)
+def test_an_article_that_repeats_itself_costs_little(log: Log) -> None:
+    """Thousands of spans, in one sentence or in as many, are no way to stall a lane."""
+    text = "North Korea sent artillery shells to Russia " * 4000
+    whole = Evidence(field="text", start=0, end=len(text), text=text, kind="statement")
+    spans = [
+        Evidence(field="text", start=at, end=at + 6, text=text[at : at + 6], kind=kind)
+        for at in range(0, len(text) - 44, 44)
+        for kind in ("statement", "materiel.ammunition", "dprk")
+    ]
+    (alert,) = log.hear(a_verdict(evidence=(whole, *spans)))
+    assert len(alert.evidence) <= 6 * 13
+
+
 def test_a_claims_quotation_is_cut_like_any_other(log: Log) -> None:
     """Publishers' words leave short, wherever in an alert they stand."""
     claim = {
@@ -181,9 +195,27 @@ def test_a_denial_is_said_to_be_one(log: Log) -> None:
 
 
 def test_at_most_six_statements_are_quoted(log: Log) -> None:
-    """An alert is no article."""
-    (alert,) = log.hear(a_verdict(evidence=evidence_in(STATEMENT) * 9))
-    assert len(alert.evidence) == 6
+    """An alert is no article, and says nothing twice."""
+    many = [span for number in range(9) for span in evidence_in(f"{STATEMENT} {number}")]
+    (alert,) = log.hear(a_verdict(evidence=(*the_evidence(), *the_evidence(), *many)))
+    quotes = [span.text for span in alert.evidence if span.kind == "statement"]
+    assert quotes == [STATEMENT, *(f"{STATEMENT} {number}" for number in range(5))]
+
+
+def test_one_statement_is_what_an_alert_says_it_joins(log: Log) -> None:
+    """Not what stands in another sentence; both parties are named once."""
+    shift = len(STATEMENT) + 1
+    other = evidence_in("Missiles and drones were shown in a hall.", materiel__missile="Missiles")
+    moved = [span.model_copy(update={"start": span.start + shift, "end": span.end + shift}) for span in other]
+    pair = evidence_in(STATEMENT, pair="Korea")[1:]
+    (alert,) = log.hear(a_verdict(evidence=(*the_evidence(), *pair, *moved)))
+    assert alert.body.endswith("one statement joins Russia, North Korea and ammunition.")
+
+
+def test_a_revision_says_when_it_was_made(log: Log) -> None:
+    """First seen and changed are two times."""
+    (alert,) = log.hear(a_verdict(a_story(revision=2, fetched_at="2026-05-12T05:00:00.000Z")))
+    assert "first seen 12 May 2026 03:00 UTC, changed 12 May 05:00 UTC." in alert.body
 
 
 def test_reprints_are_counted_and_not_told(log: Log) -> None:
