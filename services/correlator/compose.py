@@ -32,6 +32,8 @@ SOURCES_MAX = 20
 STATEMENTS_MAX = 6
 STATEMENTS_READ_MAX = 64
 """An article that repeats itself a thousand times is not read a thousand times."""
+KEYS = 3
+"""Russia, North Korea, arms: the three-key rule (DOMAIN.md 1.1)."""
 CUES_MAX = 50
 """Terms of one statement around which a quotation is tried."""
 TERMS_MAX = 12
@@ -119,15 +121,18 @@ def body(case: Case) -> str:
 
 
 def why(verdict: Verdict) -> str:
-    """Return in one sentence what put the story on the list: what its fullest statement joins."""
-    kinds = max(
-        map(set, _kinds_by_statement(verdict)), key=lambda kinds: len(kinds & NAMES.keys()), default=set()
-    )
+    """Return in one sentence what put the story on the list: what its first telling statement joins."""
+    kinds = max(_kinds_by_statement(verdict), key=_tells, default=set())
     kinds -= {"pair"} if {"rus", "dprk"} <= kinds else set()
     named = [name for kind, name in NAMES.items() if kind in kinds]
     listed = _listed(named) if named else "the words quoted"
     denial = "; it contains a denial" if any(span.kind == "deny" for span in verdict.evidence) else ""
     return f"Flagged ({verdict.tier}) because one statement joins {listed}{denial}."
+
+
+def _tells(kinds: set[str]) -> int:
+    """Return how much a statement says: two parties and a thing are enough, so the first of those wins."""
+    return min(len(kinds & NAMES.keys()), KEYS)
 
 
 def _kinds_by_statement(verdict: Verdict) -> Iterator[set[str]]:

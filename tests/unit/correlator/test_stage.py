@@ -16,7 +16,7 @@ from services.obs.metrics import Metrics
 from services.text.ids import stable_id
 from services.text.quote import fits
 from services.text.times import moment
-from tests.builders import STATEMENT, T0, a_record, a_source, a_story, a_verdict, evidence_in
+from tests.builders import STATEMENT, T0, a_record, a_source, a_story, a_verdict, evidence_in, the_evidence
 
 M = TypeVar("M", bound=Wire)
 NOW = datetime(2026, 5, 12, 3, 5, tzinfo=UTC)
