@@ -5,11 +5,14 @@ from __future__ import annotations
 import click
 
 import services
+from services.cli.backtest import backtest
 from services.cli.classify import classify, explain
 from services.cli.common import TumenGroup
 from services.cli.demo import demo
+from services.cli.feeds import feeds
 from services.cli.run import SERVICE_COMMANDS, run
 from services.cli.schemas import schemas
+from services.cli.subscribers import deliveries, subscribers
 from services.cli.tail import tail
 
 
@@ -22,5 +25,19 @@ def main() -> None:
     """
 
 
-for command in (demo, run, *SERVICE_COMMANDS, classify, explain, tail, schemas):
+COMMANDS = (
+    demo,
+    run,
+    *SERVICE_COMMANDS,
+    classify,
+    explain,
+    backtest,
+    tail,
+    feeds,
+    subscribers,
+    deliveries,
+    schemas,
+)
+
+for command in COMMANDS:
     main.add_command(command)
