@@ -262,9 +262,9 @@ def _carried(  # noqa: PLR0913 - what the second sentence says, and all that tie
     if not own & {"rus", "dprk"} and "theatre" in own and not points_back:
         return frozenset()
     heads = {sentence.field, other.field} != {sentence.field} or sentence.field == "title"
-    if points_back or heads:
+    if points_back or (heads and own & {"rus", "dprk"}):
         return nexus
-    if not own & {"rus", "dprk"}:
+    if not heads and not own & {"rus", "dprk"}:
         return frozenset()
     return frozenset(name for name in nexus if "nexus" in lexicon.concepts[name].keys)
 

@@ -31,7 +31,8 @@ _BLOCK_TAG = re.compile(
     re.IGNORECASE,
 )
 
-# Dashes fold to spaces (Kim Jong-un, nord-coréen), so a form is written once; ё folds to е as Russian papers do.
+# Dashes fold to spaces (Kim Jong-un, nord-coréen), so a form is written once; ё folds to е as Russian papers do, and
+# Arabic letters to the ones that papers use for them.
 _FOLDED = (
     ("‐", " "),
     ("‑", " "),
@@ -44,9 +45,13 @@ _FOLDED = (
     ("ё", "е"),
     ("・", "·"),
     ("‧", "·"),
+    ("\u0623", "\u0627"),  # alef with hamza above, below, with madda, wasla: alef
+    ("\u0625", "\u0627"),
+    ("\u0622", "\u0627"),
+    ("\u0671", "\u0627"),
+    ("\u0649", "\u064a"),  # alef maksura: yeh
+    ("\u0629", "\u0647"),  # teh marbuta: heh
 )
-_ARABIC = str.maketrans("أإآٱىة", "ااااي\u0647")
-_ARABIC_ARTICLE = "\u0627\u0644"
 REPLACEMENT = "\ufffd"
 
 
@@ -62,8 +67,6 @@ def fold(text: str) -> str:
     for odd, plain in _FOLDED:
         if odd in low:
             low = low.replace(odd, plain)
-    if _ARABIC_ARTICLE in low:
-        low = low.translate(_ARABIC)
     return low
 
 
