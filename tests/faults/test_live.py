@@ -1,0 +1,88 @@
+"""Live processes: from a feed on a real server to a webhook, alone or together, stopped and killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from pathlib import Path
+
+from tests.live import ARMS_TITLE, PLAIN_TITLE, newsroom, tumen, until
+
+STOP_S_MAX = 5.0
+SERVICES = ("poller", "classifier", "correlator", "alerter")
+
+
+async def test_a_story_reaches_a_subscriber_once_and_the_process_stops_when_told(tmp_path: Path) -> None:
+    """`tumen run`: what a feed held at first sight is filed, what it adds is told, SIGTERM ends it in seconds."""
+    async with newsroom() as room:
+        room.publish("harbour", "Kim sends 152mm shells to Russia, an older story")
+        process = await tumen(
+            "run",
+            "--bus",
+            f"sqlite:{tmp_path}/live.db",
+            "--feeds",
+            str(room.list_of(["harbour", "canal"], tmp_path)),
+            "--subscribers",
+            str(room.subscribers(tmp_path)),
+            "--health-port",
+            "0",
+        )
+        await until(lambda: {name for name, _ in room.requests} == {"harbour", "canal"})
+        room.publish("canal", PLAIN_TITLE)
+        room.publish("harbour", ARMS_TITLE)
+        await until(lambda: len(room.received) == 1)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, logged = await asyncio.wait_for(process.communicate(), STOP_S_MAX)
+
+    assert process.returncode == 0, logged.decode()
+    assert time.monotonic() - begun < STOP_S_MAX
+    headers, body = room.received[0]
+    told = json.loads(body)
+    assert told["type"] == "alert.opened"
+    assert ARMS_TITLE in told["data"]["title"]
+    assert headers["webhook-id"]
+    assert len(room.received) == 1
+    conditional = [seen for name, seen in room.requests if name == "harbour" and "If-None-Match" in seen]
+    assert conditional, "the second poll of a feed is conditional"
+
+
+async def test_services_alone_make_the_same_pipeline(tmp_path: Path) -> None:
+    """Each service as its own process on one database; each stops within five seconds."""
+    async with newsroom() as room:
+        feeds, subscribers = room.list_of(["harbour"], tmp_path), room.subscribers(tmp_path)
+        bus = f"sqlite:{tmp_path}/shared.db"
+        lists = ("--feeds", str(feeds), "--subscribers", str(subscribers))
+        processes = [await tumen(name, "--bus", bus, "--health-port", "off", *lists) for name in SERVICES]
+        await until(lambda: bool(room.requests))
+        room.publish("harbour", ARMS_TITLE)
+        await until(lambda: len(room.received) == 1)
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        ends = [await asyncio.wait_for(process.communicate(), STOP_S_MAX) for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * len(SERVICES), ends
+    assert len(room.received) == 1
+
+
+async def test_once_does_what_is_due_and_ends(tmp_path: Path) -> None:
+    """`--once` runs each service to the end of its work; failing feeds are no failure of the poller."""
+    async with newsroom() as room:
+        room.publish("harbour", ARMS_TITLE)
+        feeds = room.list_of(["harbour"], tmp_path)
+        feeds.write_text(
+            feeds.read_text() + '[[feeds]]\nxmlUrl = "http://127.0.0.1:9/closed"\ntitle = "Closed"\n'
+        )
+        bus = f"sqlite:{tmp_path}/once.db"
+        for name in SERVICES:
+            process = await tumen(name, "--once", "--bus", bus, "--feeds", str(feeds))
+            _, logged = await asyncio.wait_for(process.communicate(), 30)
+            assert process.returncode == 0, logged.decode()
+        process = await tumen("tail", "verdicts", "--bus", bus)
+        printed, _ = await asyncio.wait_for(process.communicate(), 30)
+
+    verdict = json.loads(printed)
+    assert verdict["flagged"]
+    assert verdict["story"]["arrival"] == "backfill"
