@@ -15,18 +15,17 @@ import apsw
 
 from services.bus.ports import BusError, LaneLost, Message
 from services.bus.sqlite import SqliteBus
-from services.bus.topics import STORIES, VERDICTS
+from services.bus.topics import FEED_STATE, STORIES, VERDICTS
 
 ROOT = Path(__file__).parents[1]
 NOBODY = 65_534
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
-    """Start one of the commands below."""
+def start(*arguments: object, listen: bool = True) -> subprocess.Popen[str]:
+    """Start one of the commands below; whom nobody listens to speaks into nothing, and never blocks on it."""
+    said = subprocess.PIPE if listen else subprocess.DEVNULL
     command = [sys.executable, "-m", "tests.bus_process", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=said, text=True, bufsize=1)
 
 
 def heard(process: subprocess.Popen[str]) -> str:
@@ -64,7 +63,7 @@ async def append(path: str, count: int) -> None:
 
 
 async def transform(path: str, lease_s: float) -> None:
-    """Copy stories to verdicts, a few a transaction, saying each; end when nothing is left."""
+    """Copy stories to verdicts and keep how far as state, a few a transaction; end when nothing is left."""
     bus = await SqliteBus.open(path, lease_s=lease_s)
     membership = await bus.join("g", [STORIES.name])
     while any((await bus.lag("g", STORIES.name)).values()):
@@ -73,6 +72,8 @@ async def transform(path: str, lease_s: float) -> None:
                 while (batch := await lane.poll(3)).records:
                     async with lane.transaction(batch) as outbox:
                         outbox.send_all(Message(VERDICTS.name, 0, r.key, r.value) for r in batch.records)
+                        reached = str(batch.next_offset).encode()
+                        outbox.send(Message(FEED_STATE.name, lane.partition, "reached", reached))
                     say(batch.next_offset)
             except LaneLost:
                 continue

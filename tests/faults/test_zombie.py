@@ -11,7 +11,8 @@ import pytest
 
 from services.bus.ports import Message
 from services.bus.sqlite import SqliteBus
-from services.bus.topics import STORIES, VERDICTS
+from services.bus.sqlite.bus import wall_clock_ms
+from services.bus.topics import DAY_MS, FEED_STATE, STORIES, VERDICTS
 from tests.bus_process import finish, heard, start, tell
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ async def test_kill_9_again_and_again(tmp_path: Path) -> None:
     path = tmp_path / "bus.db"
     await filled(path, 3_000)
     chance = random.Random(2)
-    other = start("transform", path, 3_600)
+    other = start("transform", path, 3_600, listen=False)
     await transformed_with_kills(path, 40, chance)
     finish(other)
     await transformed_with_kills(path, 0, chance)
@@ -134,7 +135,7 @@ async def test_processes_stopped_at_random_double_nothing(tmp_path: Path) -> Non
     path = tmp_path / "bus.db"
     await filled(path, 30_000)
     chance = random.Random(3)
-    pair = [start("transform", path, LEASE_S) for _ in range(2)]
+    pair = [start("transform", path, LEASE_S, listen=False) for _ in range(2)]
     bus = await SqliteBus.open(str(path))
     quiet = await bus.tail([STORIES.name], start=False)
     while any((await bus.lag("g", STORIES.name)).values()):
@@ -147,3 +148,36 @@ async def test_processes_stopped_at_random_double_nothing(tmp_path: Path) -> Non
     for process in pair:
         finish(process)
     assert await results(path) == list(range(30_000))
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+async def test_upkeep_beside_working_processes_harms_nothing(tmp_path: Path) -> None:
+    """Compaction and checkpoints run all the while: outputs, state and the file itself are whole."""
+    path = tmp_path / "bus.db"
+    await filled(path, 30_000)
+    workers = [start("transform", path, 10, listen=False) for _ in range(3)]
+    keeper = await SqliteBus.open(str(path), clock_ms=lambda: wall_clock_ms() + DAY_MS)
+    removed = 0
+    quiet = await keeper.tail([STORIES.name], start=False)
+    while any((await keeper.lag("g", STORIES.name)).values()):
+        removed += (await keeper.maintain()).removed
+        await quiet.wait(0.02)
+    await keeper.close()
+    for worker in workers:
+        finish(worker)
+    assert removed > 1_000
+    assert await results(path) == list(range(30_000))
+    await assert_whole(path)
+
+
+async def assert_whole(path: Path) -> None:
+    """Check the file's integrity, and that each lane's state is what was committed with its offset."""
+    bus = await SqliteBus.open(str(path))
+    lanes = await (await bus.join("g", [STORIES.name])).lanes()
+    reached = [[int(r.value or b"") async for r in lane.restore(FEED_STATE.name)] for lane in lanes]
+    ends = await bus.ends(STORIES.name)
+    assert reached == [[ends[lane.partition]] for lane in lanes]
+    connection = bus._engine.store.connection
+    assert await bus._engine.run(lambda: connection.pragma("integrity_check")) == "ok"
+    await bus.close()

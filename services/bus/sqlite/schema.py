@@ -100,9 +100,10 @@ def _settle(connection: apsw.Connection, path: str, *, shards: int, durable: boo
 
 def _check(connection: apsw.Connection, path: str) -> None:
     """Refuse a database that is not ours, newer than us, or not writable; before anything is written."""
-    application = connection.pragma("application_id")
-    version = connection.pragma("user_version")
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    with connection:  # one snapshot: another process may be making the tables just now
+        application = connection.pragma("application_id")
+        version = connection.pragma("user_version")
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if application != APPLICATION_ID and (application or version or tables):
         message = f"{path} is another program's SQLite database: name another file"
         raise BusDamaged(message)

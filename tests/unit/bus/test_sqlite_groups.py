@@ -75,7 +75,7 @@ def test_a_newcomer_does_not_push_out_the_only_owner() -> None:
 def test_a_lease_that_ran_out_is_free() -> None:
     """Its owner may still be listed: time decides."""
     leases = [Lease(0, "bob", 1, NOW_MS, 0)]
-    assert plan(leases, ["ann"], "ann", NOW_MS).claim == tuple(leases)
+    assert plan(leases, ["ann", "bob"], "ann", NOW_MS).claim == tuple(leases)
 
 
 async def test_silence_past_the_lease_loses_the_partitions() -> None:
