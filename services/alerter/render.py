@@ -5,14 +5,14 @@ All publishers' text passes ``visible``, and every piece of it stays on one line
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from services.text.clean import one_line
 from services.text.times import moment
+from services.text.wrap import wrapped
 
 if TYPE_CHECKING:
-    from schemas.alert import Alert, AlertChange, AlertSource
+    from schemas.alert import Alert, AlertChange, AlertEvidence, AlertSource
 
 SEVERITIES = {1: "ARCHIVE", 2: "LOW", 3: "MEDIUM", 4: "HIGH", 5: "URGENT"}
 TITLE_MAX = 300
@@ -29,8 +29,8 @@ def plain(alert: Alert) -> str:
     """Return the alert as text for a terminal or a mail: what, who, the words that caused it, the link."""
     lines = [
         f"{SEVERITIES[alert.severity]} · {alert.tier} · {alert.kind} · {moment(alert.created_at):%d %b %H:%M} UTC",
-        *textwrap.wrap(one_line(alert.title, TITLE_MAX), WIDTH),
-        *textwrap.wrap(one_line(alert.body, BODY_MAX), WIDTH, initial_indent="  ", subsequent_indent="  "),
+        *wrapped(one_line(alert.title, TITLE_MAX), WIDTH),
+        *wrapped(one_line(alert.body, BODY_MAX), WIDTH, "  ", "  "),
         *(_changed(change) for change in alert.changes[:QUOTATIONS_MAX]),
         *_quotations(alert),
         *(_source(source) for source in alert.sources[1 : SOURCES_MAX + 1]),
@@ -50,16 +50,12 @@ def webhook_body(alert: Alert) -> bytes:
 
 def _quotations(alert: Alert) -> list[str]:
     statements = [evidence for evidence in alert.evidence if evidence.kind == "statement"][:QUOTATIONS_MAX]
-    return [
-        line
-        for evidence in statements
-        for line in textwrap.wrap(
-            f"“{'… ' if evidence.cut else ''}{one_line(evidence.text, QUOTATION_MAX)}{' …' if evidence.cut else ''}”",
-            WIDTH,
-            initial_indent="  > ",
-            subsequent_indent="    ",
-        )
-    ]
+    return [line for evidence in statements for line in wrapped(_quoted(evidence), WIDTH, "  > ", "    ")]
+
+
+def _quoted(evidence: AlertEvidence) -> str:
+    text = one_line(evidence.text, QUOTATION_MAX)
+    return f"“… {text} …”" if evidence.cut else f"“{text}”"
 
 
 def _changed(change: AlertChange) -> str:

@@ -34,6 +34,9 @@ STATEMENTS_READ_MAX = 64
 """An article that repeats itself a thousand times is not read a thousand times."""
 KEYS = 3
 """Russia, North Korea, arms: the three-key rule (DOMAIN.md 1.1)."""
+REPEATED_MIN = 0.6
+"""Part of a quotation's shingles that another one holds: above it they say the same."""
+SHINGLE = 4
 CUES_MAX = 50
 """Terms of one statement around which a quotation is tried."""
 TERMS_MAX = 12
@@ -166,7 +169,7 @@ def quoted_evidence(verdict: Verdict) -> tuple[AlertEvidence, ...]:
         inside = [term for term in terms if _inside(term, statement.field, statement.start, statement.end)]
         low, high, is_cut = _best_quotation(statement, inside)
         text = statement.text[low:high]
-        if text in shown or len(shown) == STATEMENTS_MAX:
+        if len(shown) == STATEMENTS_MAX or any(says_the_same(text, other) for other in shown):
             continue
         low, high = statement.start + low, statement.start + high
         kept = [term for term in inside if _inside(term, statement.field, low, high) and fits(term.text)]
@@ -175,6 +178,18 @@ def quoted_evidence(verdict: Verdict) -> tuple[AlertEvidence, ...]:
             *(_alert_evidence(term, verdict, term.text) for term in kept[:TERMS_MAX]),
         ]
     return tuple(span for spans in shown.values() for span in spans)
+
+
+def says_the_same(text: str, other: str) -> bool:
+    """Whether a quotation repeats another: a lead often says its headline again, in nearly the same words."""
+    own, known = _shingles(text), _shingles(other)
+    return len(own & known) >= REPEATED_MIN * min(len(own), len(known))
+
+
+def _shingles(text: str) -> set[str]:
+    """Return the runs of four letters and digits: the same measure for every script."""
+    letters = "".join(letter for letter in text.casefold() if letter.isalnum())
+    return {letters[at : at + SHINGLE] for at in range(max(len(letters) - SHINGLE + 1, 1))}
 
 
 def quotes(verdict: Verdict) -> tuple[str, ...]:

@@ -196,10 +196,19 @@ def test_a_denial_is_said_to_be_one(log: Log) -> None:
 
 def test_at_most_six_statements_are_quoted(log: Log) -> None:
     """An alert is no article, and says nothing twice."""
-    many = [span for number in range(9) for span in evidence_in(f"{STATEMENT} {number}")]
-    (alert,) = log.hear(a_verdict(evidence=(*the_evidence(), *the_evidence(), *many)))
+    others = [
+        "Moscow took the first rockets from Pyongyang in March",
+        "A customs clerk at Rajin counted howitzers on two freighters",
+        "Seoul believes that Russian engineers came back by train",
+        "Ukraine showed splinters with Korean letters on them",
+        "Tokyo will freeze the accounts of both shipping companies",
+        "Experts of the United Nations asked the Kremlin for papers",
+    ]
+    many = [span for text in others for span in evidence_in(text)]
+    again = evidence_in(f"{STATEMENT} The ministry repeats it")
+    (alert,) = log.hear(a_verdict(evidence=(*the_evidence(), *the_evidence(), *again, *many)))
     quotes = [span.text for span in alert.evidence if span.kind == "statement"]
-    assert quotes == [STATEMENT, *(f"{STATEMENT} {number}" for number in range(5))]
+    assert quotes == [STATEMENT, *others[:5]]
 
 
 def test_one_statement_is_what_an_alert_says_it_joins(log: Log) -> None:
