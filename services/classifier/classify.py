@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from schemas.claim import Field_
 from schemas.verdict import Contribution, Evidence, ModelVersion, Verdict
 from services.classifier.features import features_of, tier_of
 from services.classifier.language import language_of
 from services.classifier.lexicon import Lexicon, load_lexicon
 from services.classifier.match import Matcher
+from services.classifier.reading import Words, read_sentences
 from services.classifier.score import Weights, load_weights, score
-from services.classifier.statements import Statement, read_sentences, statements
+from services.classifier.statements import Statement, statements
 from services.classifier.text import make_view, skim
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Reading:
     """A story as the rule saw it: what ``explain`` shows and a verdict is made of."""
 
     language: str | None
-    fields: tuple[tuple[str, View], ...]
+    fields: tuple[tuple[Field_, View], ...]
     found: tuple[Statement, ...]
 
 
@@ -95,13 +97,17 @@ def held_back(item: Item, model: Model) -> tuple[bool, str | None]:
 
 def read(item: Item, model: Model) -> Reading:
     """Return the statements of a story, whether or not the gate would let it pass."""
-    given = (("title", item.title), ("summary", item.summary), ("text", item.text))
+    given: tuple[tuple[Field_, str], ...] = (
+        ("title", item.title),
+        ("summary", item.summary),
+        ("text", item.text),
+    )
     fields = tuple((name, make_view(raw)) for name, raw in given if raw or name == "title")
     sample = " ".join(view.low[:LANGUAGE_SAMPLE_MAX] for _, view in fields)[:LANGUAGE_SAMPLE_MAX]
     language, script = language_of(sample, item.language)
     languages = lists_for(language, script, model.lexicon)
     hits = [model.matcher.hits(view, languages) for _, view in fields]
-    sentences = read_sentences(fields, hits, model.lexicon, languages)
+    sentences = read_sentences(fields, hits, Words.of(model.lexicon, languages))
     return Reading(language, fields, tuple(statements(sentences, model.lexicon, script)))
 
 
@@ -144,7 +150,8 @@ def _breakdown(features: dict[str, float], reading: Reading, weights: Weights) -
     if not reading.found:
         return ()
     rows = [
-        Contribution(feature=name, value=value, weight=weights.features[name]) for name, value in features.items()
+        Contribution(feature=name, value=value, weight=weights.features[name])
+        for name, value in features.items()
     ]
     stopped = sorted({name for statement in reading.found for name in statement.held_off})
     rows.extend(Contribution(feature=f"excluded:{name}", value=1.0, weight=0.0) for name in stopped)
@@ -156,34 +163,24 @@ def _evidence(reading: Reading, joined: list[Statement], lexicon: Lexicon) -> tu
     """Return the statements that join the keys, then the words in them, within the bounds."""
     views = dict(reading.fields)
     shown = joined[:STATEMENTS_MAX]
-    spans: dict[tuple[str, int, int, str], Evidence] = {}
-    for statement in shown:
-        sentence = statement.sentence
-        _span(spans, views, sentence.field, sentence.start, sentence.end, "statement", None)
+    spans = [
+        _span(views, one.sentence.field, (one.sentence.start, one.sentence.end), "statement") for one in shown
+    ]
     for statement in shown:
         for sentence in (statement.sentence, statement.antecedent):
-            if sentence is None:
-                continue
-            for hit in sentence.hits:
+            for hit in sentence.hits if sentence is not None else ():
                 kind = lexicon.concepts[hit.target].kind
-                if kind not in _UNSHOWN:
-                    _span(spans, views, sentence.field, hit.start, hit.end, kind, hit.term)
-    return tuple(spans.values())[:SPANS_MAX]
+                if sentence is not None and kind not in _UNSHOWN:
+                    spans.append(_span(views, sentence.field, (hit.start, hit.end), kind, hit.term))
+    unique = {(span.field, span.start, span.end, span.kind): span for span in reversed(spans)}
+    return tuple(reversed(unique.values()))[:SPANS_MAX]
 
 
-def _span(  # noqa: PLR0913 - a span is its place, its kind and its term
-    spans: dict[tuple[str, int, int, str], Evidence],
-    views: dict[str, View],
-    field: str,
-    start: int,
-    end: int,
-    kind: str,
-    term: str | None,
-) -> None:
+def _span(
+    views: dict[Field_, View], field: Field_, place: tuple[int, int], kind: str, term: str | None = None
+) -> Evidence:
     view = views[field]
-    begin, stop = view.span(start, end)
-    key = (field, begin, stop, kind)
-    if key not in spans:
-        spans[key] = Evidence.model_construct(
-            field=field, start=begin, end=stop, text=view.raw[begin:stop], kind=kind, term=term, cut=None
-        )
+    start, end = view.span(*place)
+    return Evidence.model_construct(
+        field=field, start=start, end=end, text=view.raw[start:end], kind=kind, term=term, cut=None
+    )

@@ -10,7 +10,8 @@ from services.text.clean import visible
 if TYPE_CHECKING:
     from schemas import Verdict
     from services.classifier.classify import Item, Model, Reading
-    from services.classifier.statements import Sentence, Statement
+    from services.classifier.reading import Sentence
+    from services.classifier.statements import Statement
 
 STATEMENTS_SHOWN_MAX = 24
 QUOTE_LENGTH_MAX = 400

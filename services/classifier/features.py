@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from schemas.verdict import Tier
     from services.classifier.lexicon import Lexicon
     from services.classifier.statements import Statement
 
@@ -17,7 +18,7 @@ _STANCE = frozenset({"deny", "allege", "confirm"})
 KEYS_ALL = 3
 
 
-def tier_of(joined: Sequence[Statement], lexicon: Lexicon) -> str:
+def tier_of(joined: Sequence[Statement], lexicon: Lexicon) -> Tier:
     """Return the highest tier of the nexus that decided, T0 without one."""
     tiers = [lexicon.concepts[name].tier for statement in joined for name in statement.nexus]
     return min(tiers, default="T0")

@@ -21,11 +21,19 @@ _SCRIPTS = re.compile(
 _FOREIGN = re.compile("[\u0370-\u1dff\u3040-\ud7a3]")
 """Any letter of a script that is not Latin; typographic signs (U+2000 and on) are not among them."""
 _OTHER = re.compile("[\u0370-\u03ff\u0590-\u05ff\u0900-\u0e7f\u10a0-\u10ff]")
-_SIMPLIFIED = frozenset("国这们个为来时发对说会学实现样关点东车长门见马龙罗军战乌韩进还开间问题导弹总统话两鲜")
-_TRADITIONAL = frozenset("國這們個為來時發對說會學實現樣關點東車長門見馬龍羅軍戰烏韓進還開間問題導彈總統話兩鮮")
+_NOT_ARABIC = frozenset("پچگژے")
+"""Letters of Persian and Urdu."""
+_SIMPLIFIED = frozenset(
+    "国这们个为来时发对说会学实现样关点东车长门见马龙罗军战乌韩进还开间问题导弹总统话两鲜"
+)
+_TRADITIONAL = frozenset(
+    "國這們個為來時發對說會學實現樣關點東車長門見馬龍羅軍戰烏韓進還開間問題導彈總統話兩鮮"
+)
 
 SCRIPT_OF = {
-    **dict.fromkeys(("en", "de", "fr", "es", "pl", "sv", "it", "pt", "nl", "da", "no", "fi", "cs", "tr"), "latin"),
+    **dict.fromkeys(
+        ("en", "de", "fr", "es", "pl", "sv", "it", "pt", "nl", "da", "no", "fi", "cs", "tr"), "latin"
+    ),
     **dict.fromkeys(("ru", "uk", "bg", "be", "sr", "kk", "mk"), "cyrillic"),
     **dict.fromkeys(("ar", "fa", "ur"), "arabic"),
     "ko": "hangul",
@@ -68,7 +76,10 @@ def language_of(low: str, hint: str | None) -> tuple[str | None, str]:
     told = _told(low, script)
     if told is not None:
         return told, script
-    if declared is not None and SCRIPT_OF.get(declared, script) in {script, "han" if script == "kana" else script}:
+    if declared is not None and SCRIPT_OF.get(declared, script) in {
+        script,
+        "han" if script == "kana" else script,
+    }:
         return declared, script
     return None, script
 
@@ -93,17 +104,16 @@ def script_of(low: str) -> str:
 
 
 def _told(low: str, script: str) -> str | None:
+    """Return what the text itself says."""
     match script:
-        case "hangul":
-            return "ko"
-        case "kana":
-            return "ja"
+        case "hangul" | "kana":
+            return "ko" if script == "hangul" else "ja"
         case "han":
             return _chinese(low)
         case "cyrillic":
             return _cyrillic(low)
-        case "arabic":
-            return None if any(letter in low for letter in "پچگژے") else "ar"
+        case "arabic" if not _NOT_ARABIC.intersection(low):
+            return "ar"
         case "latin":
             return _latin(low)
         case _:

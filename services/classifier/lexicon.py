@@ -10,12 +10,14 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from services.classifier.text import fold
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+    from schemas.verdict import Tier
 
 KEYS = frozenset({"rus", "dprk", "theatre", "nexus", "noun", "relation"})
 SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "hangul", "kana", "han"})
@@ -40,7 +42,7 @@ class Concept:
     lent: bool = False
     needs: frozenset[str] = frozenset()
     relations: frozenset[str] = frozenset()
-    tier: str = "T0"
+    tier: Tier = "T0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Frame:
     cancels: frozenset[str]
     spares: frozenset[str]
 
-    def leaves(self, nexus: set[str]) -> set[str]:
+    def leaves(self, nexus: frozenset[str]) -> frozenset[str]:
         """Return what of a statement's nexus stands beside this frame."""
         return nexus - self.cancels if self.cancels else nexus & self.spares
 
@@ -130,14 +132,13 @@ class _Page:
     text: str
     table: dict[str, Any]
 
-    def fault(self, what: str, needle: str = "", occurrence: int = 1) -> LexiconError:
-        """Return an error that points at the given occurrence of a quoted string."""
-        line = 1
-        if needle:
-            found = [match.start() for match in re.finditer(re.escape(needle), self.text)]
-            if found:
-                line = self.text.count("\n", 0, found[min(occurrence, len(found)) - 1]) + 1
-        return LexiconError(f"{self.name}:{line}: {what}")
+    def fail(self, what: str, needle: str = "", occurrence: int = 1) -> NoReturn:
+        """Raise an error that points at the given occurrence of a string."""
+        found = [match.start() for match in re.finditer(re.escape(needle), self.text)] if needle else []
+        place = found[min(occurrence, len(found)) - 1] if found else 0
+        line = self.text.count("\n", 0, place) + 1
+        message = f"{self.name}:{line}: {what}"
+        raise LexiconError(message)
 
 
 def _read(path: Traversable, digest: hashlib._Hash) -> _Page:
@@ -156,7 +157,7 @@ def _concepts(page: _Page) -> dict[str, Concept]:
     for name, row in page.table.get("concept", {}).items():
         keys = frozenset(row.get("keys", ()))
         if not keys <= KEYS:
-            raise page.fault(f"concept {name}: unknown key {sorted(keys - KEYS)[0]!r}", name)
+            page.fail(f"concept {name}: unknown key {min(keys - KEYS)!r}", name)
         concepts[name] = Concept(
             name=name,
             kind=row["kind"],
@@ -170,16 +171,16 @@ def _concepts(page: _Page) -> dict[str, Concept]:
     for concept in concepts.values():
         for other in sorted(concept.needs | concept.relations):
             if other not in concepts:
-                raise page.fault(f"concept {concept.name}: unknown concept {other!r}", concept.name)
+                page.fail(f"concept {concept.name}: unknown concept {other!r}", concept.name)
     return concepts
 
 
 def _header(page: _Page) -> tuple[str, str]:
     language, script = page.table.get("language"), page.table.get("script")
     if not isinstance(language, str) or page.name != f"{language}.toml":
-        raise page.fault(f"language {language!r} does not fit the file's name", "language")
+        page.fail(f"language {language!r} does not fit the file's name", "language")
     if script not in SCRIPTS:
-        raise page.fault(f"unknown script {script!r}; known: {', '.join(sorted(SCRIPTS))}", "script")
+        page.fail(f"unknown script {script!r}; known: {', '.join(sorted(SCRIPTS))}", "script")
     return language, str(script)
 
 
@@ -187,7 +188,7 @@ def _terms(page: _Page, concepts: dict[str, Concept], language: str, script: str
     entries: list[Entry] = []
     for concept, written in page.table.get("terms", {}).items():
         if concept not in concepts:
-            raise page.fault(f"unknown concept {concept!r}", concept)
+            page.fail(f"unknown concept {concept!r}", concept)
         entries.extend(
             Entry(language, script, concept, form) for form in _forms(page, concept, written, script)
         )
@@ -202,7 +203,7 @@ def _forms(page: _Page, where: str, written: list[Any], script: str) -> list[For
         pattern = form.pattern.pattern if form.pattern else ""
         identity = (form.literal, form.cased, form.left, form.right, pattern)
         if identity in seen:
-            raise page.fault(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
+            page.fail(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
         seen.add(identity)
         forms.append(form)
     return forms
@@ -212,7 +213,7 @@ def _form(page: _Page, where: str, item: Any, script: str) -> Form:
     if isinstance(item, dict):
         return _pattern_form(page, where, item)
     if not isinstance(item, str) or not item.strip("=* "):
-        raise page.fault(f"{where}: empty form {item!r}", f'"{item}"')
+        page.fail(f"{where}: empty form {item!r}", f'"{item}"')
     if item.startswith("="):
         return Form(item, fold(item[1:]), left=True, right=True, cased=item[1:])
     glued = script in GLUED
@@ -228,11 +229,11 @@ def _form(page: _Page, where: str, item: Any, script: str) -> Form:
 def _pattern_form(page: _Page, where: str, item: dict[str, str]) -> Form:
     literal, pattern = item.get("at", ""), item.get("re", "")
     if not literal or not pattern:
-        raise page.fault(f"{where}: a pattern needs `at` and `re`", where)
+        page.fail(f"{where}: a pattern needs `at` and `re`", where)
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise page.fault(f"{where}: pattern {pattern!r}: {error}", pattern) from error
+        page.fail(f"{where}: pattern {pattern!r}: {error}", pattern)
     return Form(literal, literal, left=False, right=False, pattern=compiled)
 
 
@@ -248,7 +249,7 @@ def _exclusions(
     for row in page.table.get("frame", ()):
         name = row["name"]
         if row["scope"] not in SCOPES or name in frames:
-            raise page.fault(f"frame {name!r}: named twice, or unknown scope {row['scope']!r}", name)
+            page.fail(f"frame {name!r}: named twice, or unknown scope {row['scope']!r}", name)
         cancels = _known(page, name, row.get("cancels", ()), concepts)
         spares = _known(page, name, row.get("spares", ()), concepts)
         frames[name] = Frame(name, row["why"], row["scope"], cancels, spares)
@@ -259,7 +260,7 @@ def _exclusions(
 def _known(page: _Page, where: str, names: Any, concepts: dict[str, Concept]) -> frozenset[str]:
     for name in names:
         if name not in concepts:
-            raise page.fault(f"{where}: unknown concept {name!r}", name)
+            page.fail(f"{where}: unknown concept {name!r}", name)
     return frozenset(names)
 
 
@@ -267,7 +268,7 @@ def _excluding(page: _Page, target: str, forms: dict[str, Any], scripts: dict[st
     entries: list[Entry] = []
     for language, written in forms.items():
         if language not in scripts:
-            raise page.fault(f"{target}: no list for language {language!r}", language)
+            page.fail(f"{target}: no list for language {language!r}", language)
         script = scripts[language]
         entries.extend(
             Entry(language, script, target, form) for form in _forms(page, target, written, script)

@@ -70,7 +70,7 @@ class Matcher:
             return False
         script = script_of(low)
         return any(
-            _end_of(entry, low, low, start, end, script) is not None
+            _end_of(entry, (low, low), start, end, script) is not None
             for number, start, end in found
             for entry in self._gate_entries[self._gate_literals[number]]
         )
@@ -89,11 +89,14 @@ class Matcher:
 
     def _found(self, view: View, languages: frozenset[str]) -> Iterator[Hit]:
         lent = self._lent
+        texts = (view.low, view.cased)
         for number, start, end in self._automaton.find_matches_as_indexes(view.low, overlapping=True):
             for entry in self._entries[self._literals[number]]:
-                if entry.language not in languages and not (entry.language == LENDER and entry.target in lent):
+                if entry.language not in languages and not (
+                    entry.language == LENDER and entry.target in lent
+                ):
                     continue
-                stop = _end_of(entry, view.low, view.cased, start, end, entry.script)
+                stop = _end_of(entry, texts, start, end, entry.script)
                 if stop is not None:
                     yield Hit(start, stop, entry.target, entry.form.term)
 
@@ -109,27 +112,31 @@ def _by_literal(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, list[Entr
     return dict(grouped)
 
 
-def _end_of(  # noqa: PLR0913 - a find is its text, its place and its entry
-    entry: Entry, low: str, cased: str, start: int, end: int, script: str
-) -> int | None:
-    """Return where the find ends if its borders, case and pattern hold, else None."""
+def _end_of(entry: Entry, texts: tuple[str, str], start: int, end: int, script: str) -> int | None:
+    """Return where the find ends if its borders, case and pattern hold, else None.
+
+    ``texts`` are the folded text and the one as written; the same object twice means that case is not looked at.
+    """
+    low, cased = texts
     form = entry.form
     if entry.script == "hangul" and script != "hangul":
         return None
     if entry.script == "arabic":
         return _arabic_end(form, low, start, end)
-    if form.left and start and low[start - 1].isalnum():
-        return None
     if form.pattern is not None:
         found = form.pattern.match(low, start)
-        if found is None:
-            return None
-        end = found.end()
-    if form.right and end < len(low) and low[end].isalnum():
+        end = found.end() if found else -1
+    if end < 0 or not _borders_hold(form, low, start, end):
         return None
     if form.cased is not None and cased is not low and cased[start:end] != form.cased:
         return None
     return end if form.right or form.pattern is not None else _word_end(low, end, glued=not form.left)
+
+
+def _borders_hold(form: Form, low: str, start: int, end: int) -> bool:
+    if form.left and start and low[start - 1].isalnum():
+        return False
+    return not (form.right and end < len(low) and low[end].isalnum())
 
 
 def _word_end(low: str, end: int, *, glued: bool) -> int:

@@ -51,7 +51,9 @@ def load_weights(root: Traversable | None = None) -> Weights:
 def _check(weights: Weights) -> None:
     others = [weight for name, weight in weights.features.items() if name != RULE]
     highest_unflagged = weights.bias + sum(weight for weight in others if weight > 0)
-    lowest_flagged = weights.bias + weights.features.get(RULE, 0.0) + sum(weight for weight in others if weight < 0)
+    lowest_flagged = (
+        weights.bias + weights.features.get(RULE, 0.0) + sum(weight for weight in others if weight < 0)
+    )
     cut = math.log(weights.threshold / (1 - weights.threshold))
     if not highest_unflagged < cut <= lowest_flagged:
         message = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +17,14 @@ _END = re.compile(
     r"|[。！？][」』”）)]*"
     r"|(?P<mark>;|\s[|/•▲▶■]\s|\s\+\+\+\s)"
 )
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof gen lt col sgt maj capt rep sen gov st no vs jan feb mar apr jun jul aug sep sept oct nov dec"
-    " u.s u.n u.k e.u d.c n s płn płd płn-kor proc ws tzw m.in godz ul pkt tys mln mld św red im ros ukr amer"
-    " г гг им т.д т.п др руб тыс млн млрд ул проф ген р тис z.b u.a d.h bzw ca usw nr dt pers mio mrd"
-    " m mme p.ex env av art ee.uu sr sra ud kl bl.a t.ex s.k sig on dott".split()
-)
+_ABBREVIATED = """
+mr mrs ms dr prof gen lt col sgt maj capt rep sen gov st no vs jan feb mar apr jun jul aug sep sept
+oct nov dec u.s u.n u.k e.u d.c n s płn płd płn-kor proc ws tzw m.in godz ul pkt tys mln mld św red
+im ros ukr amer г гг им т.д т.п др руб тыс млн млрд ул проф ген р тис z.b u.a d.h bzw ca usw nr dt
+pers mio mrd m mme p.ex env av art ee.uu sr sra ud kl bl.a t.ex s.k sig on dott
+"""
+"""Words after which a stop ends nothing, all languages together."""
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 _LAST_TOKEN = re.compile(r"[^\s(\"'“„«]+$")
 
 
@@ -29,7 +32,7 @@ def sentences(view: View) -> list[tuple[int, int]]:
     """Return the (start, end) of each sentence of a view, trimmed, none empty."""
     cuts = sorted({0, len(view.cased), *view.breaks, *_stops(view.cased)})
     found: list[tuple[int, int]] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         for piece in range(start, end, SENTENCE_LENGTH_MAX):
             trimmed = _trim(view.cased, piece, min(piece + SENTENCE_LENGTH_MAX, end))
             if trimmed[0] < trimmed[1]:
@@ -45,7 +48,7 @@ def _is_end(text: str, match: re.Match[str]) -> bool:
     if match["stop"] is None:
         return True
     after = text[match.end() : match.end() + 3].lstrip()[:1]
-    if after.islower() or match["stop"] == "..." and not after:
+    if after.islower() or (match["stop"] == "..." and not after):
         return False
     if match["stop"] != ".":
         return True

@@ -103,7 +103,13 @@ class ClassifierStage:
 def judge(story: Story, model: Model) -> Verdict:
     """Return the verdict on a story, still without the story itself."""
     item = Item(
-        story.id, story.title, story.summary, story.text or "", story.language, story.revision, story.truncated
+        story.id,
+        story.title,
+        story.summary,
+        story.text or "",
+        story.language,
+        story.revision,
+        story.truncated,
     )
     return classify(item, model)
 

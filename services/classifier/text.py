@@ -22,7 +22,18 @@ _SPECIAL = re.compile(
     rf"|(?P<invisible>[{_INVISIBLE}]+)"
 )
 # One of these stands in every text that hides characters inside words; asking is cheaper than replacing.
-_OFTEN_INVISIBLE = ("\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u0640", "\u064e", "\u064b", "\u0651")
+_OFTEN_INVISIBLE = (
+    "\u00ad",
+    "\u200b",
+    "\u200c",
+    "\u200d",
+    "\u2060",
+    "\ufeff",
+    "\u0640",
+    "\u064e",
+    "\u064b",
+    "\u0651",
+)
 _INVISIBLE_RUN = re.compile(rf"[{_INVISIBLE}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLOCK_TAG = re.compile(

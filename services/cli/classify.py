@@ -10,7 +10,7 @@ import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -44,9 +44,9 @@ def classify(source: str, target: str) -> None:
     Example: tumen classify news.jsonl.gz verdicts.jsonl
     """
     bad = 0
-    with ExitStack() as opened:
-        lines = opened.enter_context(_input(source))
-        out = opened.enter_context(_output(target, source))
+    with ExitStack() as stack:
+        lines = stack.enter_context(opened(source))
+        out = stack.enter_context(_output(target, source))
         for number, answer in enumerate(answers(lines, source), start=1):
             _write(out, answer.line, target, at_once=source == _STANDARD)
             bad += answer.bad
@@ -60,15 +60,17 @@ def classify(source: str, target: str) -> None:
 @click.command()
 @click.option("--title", required=True, help="The headline.")
 @click.option("--summary", default="", help="What the feed says below it.")
-@click.option("--text", "text_file", metavar="FILE", help="A file with the article's text; - for standard input.")
+@click.option(
+    "--text", "text_file", metavar="FILE", help="A file with the article's text; - for standard input."
+)
 @click.option("--language", help="The language that the feed declares.")
 def explain(title: str, summary: str, text_file: str | None, language: str | None) -> None:
     """Show why a story would be flagged or not: the statements, the words in them, the score's working.
 
     Example: tumen explain --title "Shells from North Korea reach Russia, officials say"
     """
-    from services.classifier.classify import Item, load_model  # noqa: PLC0415 - keeps `tumen --help` quick
-    from services.classifier.explain import explain_item  # noqa: PLC0415
+    from services.classifier.classify import Item, load_model
+    from services.classifier.explain import explain_item
 
     text = _read_text(text_file) if text_file else ""
     click.echo(explain_item(Item("explain", title, summary, text, language), load_model()))
@@ -91,30 +93,34 @@ class BadLineError(Exception):
         self.given = given
 
 
-def answers(lines: BinaryIO | IO[bytes], name: str) -> Iterator[Answer]:
+def answers(lines: IO[bytes], name: str) -> Iterator[Answer]:
     """Yield the answer to each line of a JSON lines file; ``name`` is for messages."""
-    from services.classifier.classify import Item, load_model  # noqa: PLC0415 - keeps `tumen --help` quick
+    from services.classifier.classify import Item, load_model
 
     judge = judge_with(load_model())
     number = 0
-    while raw := _line(lines, name):
+    while raw := _line(lines, name, LINE_BYTES_MAX + 1):
         number += 1
         if number == 1:
-            raw = raw.removeprefix(_BOM)  # noqa: PLW2901 - the mark is no part of the line
+            raw = raw.removeprefix(_BOM)
+        if len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
+            _skip_line(lines, name)
+            yield _bad(None, number, f"longer than {LINE_BYTES_MAX} bytes")
+            continue
         try:
-            if len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
-                _skip_line(lines, name)
-                message = f"longer than {LINE_BYTES_MAX} bytes"
-                raise BadLineError(message)
             yield Answer(judge(item_of(raw, number, Item)))
         except BadLineError as error:
-            row = {"id": error.given, "line": number, "error": str(error)}
-            yield Answer(json.dumps(row).encode() + b"\n", bad=True)
+            yield _bad(error.given, number, str(error))
+
+
+def _bad(given: str | int | None, number: int, error: str) -> Answer:
+    row = {"id": given, "line": number, "error": error}
+    return Answer(json.dumps(row).encode() + b"\n", bad=True)
 
 
 def judge_with(model: Model) -> Callable[[Item], bytes]:
     """Return a writer of verdict lines; ninety-nine in a hundred stories are held back and share one template."""
-    from services.classifier.classify import Item, classify, cut, held_back  # noqa: PLC0415 - as above
+    from services.classifier.classify import Item, classify, cut, held_back
 
     sample = classify(Item("#", "", language="en"), model).to_json()
     head, rest = sample.split(b'"id":"#","story_id":"#"')
@@ -217,7 +223,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(message)
 
 
-def _line(lines: BinaryIO | IO[bytes], name: str, size: int = LINE_BYTES_MAX + 1) -> bytes:
+def _line(lines: IO[bytes], name: str, size: int) -> bytes:
     try:
         return lines.readline(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -228,12 +234,12 @@ def _line(lines: BinaryIO | IO[bytes], name: str, size: int = LINE_BYTES_MAX + 1
         raise UnreadableError(message) from error
 
 
-def _skip_line(lines: BinaryIO | IO[bytes], name: str) -> None:
+def _skip_line(lines: IO[bytes], name: str) -> None:
     while (rest := _line(lines, name, BUFFER_BYTES)) and not rest.endswith(b"\n"):
         pass
 
 
-def _write(out: BinaryIO | IO[bytes], line: bytes, name: str, *, at_once: bool) -> None:
+def _write(out: IO[bytes], line: bytes, name: str, *, at_once: bool) -> None:
     try:
         out.write(line)
         if at_once:
@@ -246,26 +252,29 @@ def _write(out: BinaryIO | IO[bytes], line: bytes, name: str, *, at_once: bool) 
 
 
 @contextmanager
-def _input(path: str) -> Iterator[BinaryIO | IO[bytes]]:
+def opened(path: str) -> Iterator[IO[bytes]]:
     """Open a file, gzip told by its first bytes; what cannot be read exits 2 with one line."""
-    with ExitStack() as opened:
-        plain = cast("io.BufferedReader", sys.stdin.buffer)
+    with ExitStack() as stack:
         try:
-            if path != _STANDARD:
-                plain = opened.enter_context(Path(path).open("rb", buffering=BUFFER_BYTES))
+            if path == _STANDARD:
+                # Unbuffered below, so that a line that arrives is a line that is read.
+                file: Any = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+            else:
+                file = stack.enter_context(Path(path).open("rb", buffering=0))
+            plain = io.BufferedReader(file, BUFFER_BYTES)
             packed = plain.peek(2)[:2] == _GZIP_MAGIC
         except OSError as error:
             message = f"{path}: {error.strerror or error}"
             raise UnreadableError(message) from error
         if packed:
-            unpacked = opened.enter_context(gzip.GzipFile(fileobj=plain))
-            yield opened.enter_context(io.BufferedReader(unpacked, BUFFER_BYTES))  # type: ignore[arg-type]
+            unpacked = stack.enter_context(gzip.GzipFile(fileobj=plain))
+            yield stack.enter_context(io.BufferedReader(unpacked, BUFFER_BYTES))
         else:
             yield plain
 
 
 @contextmanager
-def _output(path: str, source: str) -> Iterator[BinaryIO | IO[bytes]]:
+def _output(path: str, source: str) -> Iterator[IO[bytes]]:
     if path == _STANDARD:
         yield sys.stdout.buffer
         return
