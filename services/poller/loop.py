@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,7 @@ class Poller:
         return Answer(turn, feed, outcome, clock() - begun)
 
     async def _outcome(self, answer: Response | Failure, state: FeedState | None) -> Outcome:
-        """Read an answer; a body that is the one of last time is not parsed."""
+        """Read an answer; a body that is the one of last time is not parsed, and none is kept."""
         if isinstance(answer, Failure):
             return FetchFailed(answer.kind, answer.detail)
         if answer.status == _NOT_MODIFIED:
@@ -142,9 +143,10 @@ class Poller:
             return FetchFailed("http_error", f"HTTP {answer.status}", answer)
         digest = hashlib.sha256(answer.body).hexdigest()
         if state is not None and digest == state.body_sha256:
-            return Fetched(answer, digest, None)
+            return Fetched(replace(answer, body=b""), digest, None)
         content_type = answer.header("content-type") or ""
-        return Fetched(answer, digest, await self._parser.parse(answer.body, answer.url, content_type))
+        document = await self._parser.parse(answer.body, answer.url, content_type)
+        return Fetched(replace(answer, body=b""), digest, document)
 
     async def _publish(self, now: datetime) -> Progress:
         """Commit what has been answered, lane by lane."""

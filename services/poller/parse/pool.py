@@ -48,10 +48,10 @@ class ParserPool:
                 await _end(worker, at_once=True)
                 return Document("unknown", error=f"parsing took more than {self._wall_max_s:g} s")
             except (EOFError, OSError, ValueError, KeyError, TypeError):
-                await _end(worker, at_once=True)
+                # It is dying by itself: a signal from us now would hide what it died of.
+                await _end(worker, at_once=False)
                 return Document("unknown", error=f"parsing failed: the worker ended ({_exit_of(worker)})")
             except BaseException:
-                worker.kill()
                 await _end(worker, at_once=True)
                 raise
             self._idle.append(worker)

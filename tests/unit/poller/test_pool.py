@@ -18,7 +18,7 @@ from services.poller.parse.pool import WORKER, ParserPool
 from tests.fakes import an_item, an_rss
 
 GOOD = an_rss(an_item("a"))
-NESTED = b"<rss><channel><item><description>" + b"&lt;" * 3_000_000 + b"</description></item></channel></rss>"
+COSTLY = b"<rss><channel><item><description>" + b"&lt;" * 1_500_000 + b"</description></item></channel></rss>"
 
 
 @pytest.fixture
@@ -92,11 +92,26 @@ async def test_a_cancelled_question_leaves_no_half_answered_process(pool: Parser
     assert await title(pool) == "Title of a"
 
 
-async def test_a_document_that_costs_too_much_ends_by_its_limit(pool: ParserPool) -> None:
-    """Three million escapes are read, or refused, and the pool goes on."""
-    document = await pool.parse(NESTED, "", "")
-    assert document.error is not None or document.entries
-    assert await title(pool) == "Title of a"
+def limited(settings: str) -> subprocess.CompletedProcess[bytes]:
+    """Ask a worker with other limits for a costly document."""
+    code = f"from services.poller.parse import worker; {settings}; worker.main()"
+    request = frame(pack_request("https://outlet.example/", "")) + frame(COSTLY)
+    return subprocess.run(
+        [sys.executable, "-c", code], input=request, capture_output=True, check=False, timeout=60
+    )
+
+
+def test_a_document_that_costs_too_much_time_kills_its_worker() -> None:
+    """The system's limit on CPU time ends what no Python code could interrupt."""
+    assert limited("worker.CPU_MAX_S = 0").returncode == -signal.SIGXCPU
+
+
+def test_a_document_that_costs_too_much_memory_is_refused() -> None:
+    """The worker says so and lives on."""
+    in_use = "int(open('/proc/self/statm').read().split()[0]) * worker.resource.getpagesize()"
+    done = limited(f"worker.MEMORY_MAX_BYTES = {in_use} + 20_000_000")
+    assert done.returncode == 0
+    assert unpack_document(done.stdout[4:]).error == "parsing needs too much memory"
 
 
 def test_a_worker_ends_when_its_parent_does(tmp_path: Path) -> None:
