@@ -14,6 +14,7 @@ from services import __version__
 from services.alerter.channels.post import AiohttpPoster
 from services.bootstrap.imports import import_feeds, import_subscribers
 from services.bootstrap.log import open_bus
+from services.bootstrap.observed import Observed, measure_lag
 from services.bootstrap.parts import SERVICES, Outside, Parts, poller_settings
 from services.bus.ports import BusUnavailable
 from services.clock import SystemClock
@@ -25,7 +26,7 @@ from services.obs.health import Health
 from services.obs.metrics import Metrics
 from services.poller.fetch import AiohttpFetcher
 from services.poller.parse.pool import ParserPool
-from services.runner import run_all, stop_on_signals
+from services.runner import UNAVAILABLE_WAIT_S, run_all, stop_on_signals
 from services.settings import Settings, SettingsError, resolve_secret
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Standing:
     def notice(self, service: str, what: str) -> None:
         """Take what a runner says of a service; "" ends it."""
         if what:
-            log.emit("bus.unavailable", service=service, error=what)
+            log.emit("bus.unavailable", service=service, error=what, retry_seconds=UNAVAILABLE_WAIT_S)
             self._faults[service] = what
         else:
             self._faults.pop(service, None)
@@ -85,19 +86,22 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
         outside = live_outside(settings, show)
         stack.push_async_callback(outside.close)
         parts = Parts(bus, clock, metrics, poller_settings(settings.poller))
-        services = [await parts.make(name, outside) for name in options.names]
-        for service in services:
+        made = [await parts.make(name, outside) for name in options.names]
+        for service in made:
             stack.push_async_callback(service.close)
         log.emit("process.started", version=__version__, bus=settings.bus, services=list(options.names))
         if options.once:
-            await once(services, clock, stop)
+            await once(made, clock, stop)
             return
         standing = Standing()
-        await _open_doors(stack, settings, options, services, metrics, standing)
-        upkeep = asyncio.create_task(_maintain(bus, stop))
+        await _open_doors(stack, settings, options, made, metrics, standing)
+        observed = [Observed(service, clock, metrics) for service in made]
+        upkeep = asyncio.create_task(_maintain(bus, options.names, metrics, stop))
         stack.callback(upkeep.cancel)
-        await run_all(services, clock, stop, standing.notice)
-        log.emit("process.stopping", signal="TERM")
+        await run_all(observed, clock, stop, standing.notice)
+        log.emit("process.stopping")
+        begun = clock.now()
+    log.emit("process.stopped", seconds=round((clock.now() - begun).total_seconds(), 3))
 
 
 async def import_lists(bus: SqliteBus, settings: Settings, clock: Clock, *, strict: bool) -> None:
@@ -182,10 +186,11 @@ async def _open_doors(  # noqa: PLR0913, PLR0917 - what the doors open on
             log.emit("desk.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
 
 
-async def _maintain(bus: SqliteBus, stop: asyncio.Event) -> None:
-    """Keep the log in order beside the services."""
+async def _maintain(bus: SqliteBus, names: Sequence[str], metrics: Metrics, stop: asyncio.Event) -> None:
+    """Keep the log in order beside the services, and say how far behind they are."""
     stopping = asyncio.create_task(stop.wait())
     while not stopping.done():
         with contextlib.suppress(BusUnavailable):  # the services meet it too, and say so
             await bus.maintain()
+            await measure_lag(bus, names, metrics)
         await asyncio.wait({stopping}, timeout=MAINTAIN_S)

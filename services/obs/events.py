@@ -26,7 +26,7 @@ CONTEXT_FIELDS = ("service",)
 
 _TABLE = (
     Event("process.started", "info", ("version", "bus", "services"), "A process begins its work."),
-    Event("process.stopping", "info", ("signal",), "It was asked to stop; what is under way is finished."),
+    Event("process.stopping", "info", (), "It was asked to stop; what is under way is finished."),
     Event("process.stopped", "info", ("seconds",), "It has stopped; `seconds` since it was asked to."),
     Event("service.drained", "debug", ("records", "messages", "seconds"), "One drain that moved something."),
     Event("service.failed", "critical", ("error",), "A service ended on an error; the process ends, too."),
@@ -57,12 +57,9 @@ _TABLE = (
         ("topic", "partition", "offset", "stage", "error"),
         "A record could not be handled and went to `<topic>.dlq`.",
     ),
-    Event("lane.taken", "info", ("topic", "partition", "seconds"), "This process owns a partition now."),
-    Event("lane.lost", "warning", ("topic", "partition"), "Another process took it over; nothing is lost."),
     Event(
         "bus.unavailable", "warning", ("error", "retry_seconds"), "The log cannot be reached; tried again."
     ),
-    Event("bus.damaged", "critical", ("error",), "The log cannot be used: corrupt, newer, or not ours."),
     Event(
         "alert.raised",
         "info",
