@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from schemas import Feed
 from services.alerter.channels.console import ConsoleChannel
 from services.alerter.channels.webhook import WebhookChannel
 from services.alerter.loop import ALERTER, Alerter
+from services.bootstrap.reading import latest
 from services.bus.loop import LaneService
 from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, VERDICTS
 from services.correlator.stage import CORRELATOR, CorrelatorStage
@@ -128,7 +130,10 @@ class Parts:
 
     async def make_desk(self) -> Desk:
         """Return the desk, not yet served."""
-        return Desk(await self.bus.tail([ALERTS.name]), self.clock, self.metrics)
+        feeds = [feed async for feed in latest(self.bus, FEEDS, Feed)]
+        languages = len({feed.language for feed in feeds if feed.language})
+        watching = (f"{len(feeds)} feeds in {languages} languages",) if feeds else ()
+        return Desk(await self.bus.tail([ALERTS.name]), self.clock, self.metrics, watching)
 
 
 def poller_settings(section: PollerSection) -> PollerSettings:
