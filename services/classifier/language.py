@@ -9,6 +9,15 @@ from functools import lru_cache
 # Enough to tell a script by; the rest of a long text adds time, not certainty.
 SAMPLE_LENGTH_MAX = 300
 VOTES_SAMPLE_MAX = 200
+_LETTER_LANGUAGES = {
+    **dict.fromkeys("ąćęłńśźż", "pl"),
+    **dict.fromkeys("ñ¿¡", "es"),
+    **dict.fromkeys("çœêûëî", "fr"),
+    **dict.fromkeys("ßü", "de"),
+    "å": "sv",
+    "ì": "it",
+}
+"""Letters that one of our languages has nearly to itself; each kind counts as one small word."""
 DECLARED_MAX = 512
 """Different language tags remembered; a feed list has a few dozen."""
 # Fewer small words than this prove nothing (a headline often has one).
@@ -45,7 +54,7 @@ SCRIPT_OF = {
 _SMALL_WORDS = {
     "en": "the of to and in for is on with as at from by that his was are has after over will its says be it new",
     "de": "der die das und ist im den von zu mit sich auf für ein eine dem nicht des wird nach auch bei sind aus wie",
-    "fr": "le la les des et est du en un une pour dans sur au par qui que pas ce avec son sont plus ses aux",
+    "fr": "le la les des et est du de en un une pour dans sur au par qui que pas ce avec son sont plus ses aux à a été ont aurait selon cette il d'un d'une",
     "es": "el la los las de del y en un una por con para que se su al es como más lo sus ha sobre entre",
     "pl": "w z na do się nie że i o jest po od za przez dla jak są oraz to ma już co po tym został może",
     "sv": "och att det som en på är för av med den till i inte har om ett var från sig de kan efter vid",
@@ -146,6 +155,10 @@ def _latin(low: str) -> str | None:
         if word in _WORD_LANGUAGES:
             for language in _WORD_LANGUAGES[word]:
                 votes[language] = votes.get(language, 0) + 1
+    if not low.isascii():
+        for letter in _LETTER_LANGUAGES.keys() & set(low[:VOTES_SAMPLE_MAX]):
+            language = _LETTER_LANGUAGES[letter]
+            votes[language] = votes.get(language, 0) + 1
     if not votes:
         return None
     best = max(votes.values())

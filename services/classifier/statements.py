@@ -85,6 +85,7 @@ def _antecedents(read: list[Sentence], place: int) -> Iterable[Sentence]:
     """Return the sentences that this one may lean on."""
     sentence = read[place]
     if sentence.field == "title" and sentence.number == 0:
+        yield from (other for other in read if other.field == "title" and other.number == 1)
         yield from (other for other in read if other.field != "title" and other.number == 0)
         return
     if sentence.number == 0:
@@ -139,6 +140,8 @@ def _carried(
         return frozenset()
     headline = sentence.field != other.field
     sided = bool(own & {"rus", "dprk"})
+    if other.field == sentence.field and other.number > sentence.number and not sided:
+        return frozenset()
     if points_back or (headline and sided):
         return nexus
     if not sided and not headline and sentence.field != "title":
