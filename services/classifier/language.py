@@ -55,7 +55,7 @@ _SMALL_WORDS = {
     "en": "the of to and in for is on with as at from by that his was are has after over will its says be it new",
     "de": "der die das und ist im den von zu mit sich auf für ein eine dem nicht des wird nach auch bei sind aus wie",
     "fr": "le la les des et est du de en un une pour dans sur au par qui que pas ce avec son sont plus ses aux à a été ont aurait selon cette il d'un d'une",
-    "es": "el la los las de del y en un una por con para que se su al es como más lo sus ha sobre entre",
+    "es": "a el la los las de del y en un una por con para que se su al es como más lo sus ha sobre entre",
     "pl": "w z na do się nie że i o jest po od za przez dla jak są oraz to ma już co po tym został może",
     "sv": "och att det som en på är för av med den till i inte har om ett var från sig de kan efter vid",
     "it": "il di che la e del un per una in con non le della si dei è gli al sono più nel alla da ha",

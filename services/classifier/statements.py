@@ -30,10 +30,15 @@ AT_THE_FRONT = frozenset(
         "materiel.made",
         "materiel.object",
         "materiel.ammunition",
+        "materiel.artillery",
         "materiel.missile",
-        "casualty",
+        "people_dprk",
     }
 )
+# Beside a word for the DPRK, these need no verb: North Korean shells, soldiers from Pyongyang. Missiles and weapons do,
+# because the DPRK's own are in the news without Russia.
+OWNED = frozenset({"personnel", "materiel.ammunition", "materiel.artillery"})
+OWNED_GAP_MAX = 6
 POINTS_BACK = ("coref", "pair", "leader_weak", "dprk_weak")
 # Too general to be read across a full stop.
 NOT_CARRIED = frozenset({"treaty"})
@@ -166,7 +171,20 @@ def _nexus(sentence: Sentence, lexicon: Lexicon) -> frozenset[str]:
         hit.target
         for hit in sentence.hits
         if (concept := lexicon.concepts[hit.target]).keys & {"nexus", "noun"}
-        and ("nexus" in concept.keys or _is_related(hit, concept, sentence))
+        and (
+            "nexus" in concept.keys
+            or _is_owned(hit, sentence, lexicon)
+            or _is_related(hit, concept, sentence)
+        )
+    )
+
+
+def _is_owned(hit: Hit, sentence: Sentence, lexicon: Lexicon) -> bool:
+    """Return whether a thing stands right beside a word for the DPRK: its shells, its soldiers."""
+    return hit.target in OWNED and any(
+        max(hit.start, other.start) - min(hit.end, other.end) <= OWNED_GAP_MAX
+        for other in sentence.hits
+        if other.target == "dprk"
     )
 
 
