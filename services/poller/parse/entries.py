@@ -18,6 +18,7 @@ from services.poller.model import EMPTY_BODY, FORMATS_READ, Document, Entry
 from services.poller.parse.charset import decoded
 from services.poller.parse.jsonfeed import read_json
 from services.poller.parse.shape import AUTHORS_MAX, ENTRIES_MAX, cut_entry, one_line, scalar
+from services.poller.parse.strict import Item, Plain, UnusualError, plain_date, read_plain
 from services.text.clean import plain_text
 from services.text.urls import absolute
 
@@ -55,6 +56,8 @@ _END = {
 }
 _MAILBOX = re.compile(r"^(?:[^\s@]+@[^\s@]+ \((.+)\)|(.+?) [<(][^\s@]+@[^\s@]+[>)])$")
 """``mail (Name)``, ``Name <mail>`` and ``Name (mail)``: only the name is an author."""
+_SCHEMES = ("http://", "https://", "urn:", "tag:")
+"""Of ids that stay as they are; feedparser resolves or drops others."""
 _PERIODS = {
     "hourly": timedelta(hours=1),
     "daily": timedelta(days=1),
@@ -76,7 +79,64 @@ def read_document(data: bytes, url: str, content_type: str = "") -> Document:
         return Document(found, error=f"not a feed: {found}" if found != "opml" else None)
     if declares_entities(text):
         return Document(found, error="the document declares entities, which can grow without bound")
-    return _read_xml(text, found, url)
+    plain = read_plain(text, found)
+    if plain is not None and (document := _of_plain(plain, found, url)) is not None:
+        return document
+    return read_lenient(text, found, url)
+
+
+def _of_plain(plain: Plain, found: Format, url: str) -> Document | None:
+    """Return the document of plain fields; None when a date or a link is not of the usual form after all."""
+    head = plain.head.fields
+    language = head.get("language") or plain.language
+    try:
+        entries = tuple(
+            cut_entry(_plain_entry(item, plain.language, url)) for item in plain.items[:ENTRIES_MAX]
+        )
+    except UnusualError:
+        return None
+    return Document(
+        format=found,
+        title=one_line(plain_text(head.get("title", ""))),
+        language=language,
+        entries=entries,
+        over_limit=max(len(plain.items) - ENTRIES_MAX, 0),
+        asks=_asked_wait(head.get("ttl", ""), head.get("period", ""), head.get("frequency", "")),
+    )
+
+
+def _plain_entry(item: Item, language: str | None, url: str) -> Entry:
+    fields = item.fields
+    if "" in item.authors:
+        raise UnusualError("author")
+    texts = {
+        name: value if name in item.plain else plain_text(value)
+        for name, value in fields.items()
+        if name in {"title", "summary", "text"}
+    }
+    raw = fields.get("published") or fields.get("updated") or None
+    return Entry(
+        guid=fields.get("guid", ""),
+        url=_plain_link(fields, url),
+        title=one_line(texts.get("title", "")),
+        summary=texts.get("summary", ""),
+        text=texts.get("text"),
+        published=None if raw is None else plain_date(raw),
+        published_raw=raw,
+        authors=_names(item.authors or [fields.get("author", "")]),
+        language=language if "title" in fields or "summary" in fields else None,
+    )
+
+
+def _plain_link(fields: dict[str, str], url: str) -> str:
+    """Return the link, or a permanent id in its place."""
+    guid = fields.get("guid", "")
+    permanent = fields.get("permalink", "true") == "true"
+    if permanent and guid and not guid.startswith(_SCHEMES):
+        raise UnusualError(guid)
+    if "link" in fields:
+        return (absolute(url, fields["link"]) or "") if fields["link"] else ""
+    return (absolute(url, guid) or "") if permanent and guid else ""
 
 
 def format_of(text: str) -> Format:
@@ -99,7 +159,7 @@ def declares_entities(text: str) -> bool:
     return _DOCTYPE.search(text) is not None or _ENTITY.search(prolog) is not None
 
 
-def _read_xml(text: str, found: Format, url: str) -> Document:
+def read_lenient(text: str, found: Format, url: str) -> Document:
     """Let feedparser read it: bytes in a file object, because it opens a plain string as a path or an address."""
     parsed = feedparser.parse(
         io.BytesIO(text.encode("utf-8", "replace")),
@@ -117,7 +177,11 @@ def _read_xml(text: str, found: Format, url: str) -> Document:
         entries=tuple(cut_entry(_entry(item, found, url)) for item in raw[:ENTRIES_MAX]),
         over_limit=max(len(raw) - ENTRIES_MAX, 0),
         complete=_END[found].search(text) is not None,
-        asks=_asked_wait(head),
+        asks=_asked_wait(
+            scalar(dict.get(head, "ttl")),
+            scalar(dict.get(head, "sy_updateperiod")),
+            scalar(dict.get(head, "sy_updatefrequency")),
+        ),
         warnings=_warnings(parsed),
     )
 
@@ -172,9 +236,13 @@ def _moment(parsed: Any) -> datetime | None:
 def _authors(item: Any) -> tuple[str, ...]:
     """Return names; a single one is read by us, because feedparser cuts addresses at the fourth letter of a TLD."""
     names = [scalar(person.get("name")) for person in dict.get(item, "authors") or () if person]
-    if len(names) <= 1:
-        names = [_MAILBOX.sub(r"\1\2", scalar(dict.get(item, "author")).strip())]
-    lines = (one_line(plain_text(name)) for name in names)
+    return _names(names if len(names) > 1 else [scalar(dict.get(item, "author"))])
+
+
+def _names(raw: list[str]) -> tuple[str, ...]:
+    if len(raw) == 1:
+        raw = [_MAILBOX.sub(r"\1\2", raw[0].strip())]
+    lines = (one_line(plain_text(name)) for name in raw)
     return tuple(dict.fromkeys(line for line in lines if line))[:AUTHORS_MAX]
 
 
@@ -186,15 +254,13 @@ def _language(item: Any) -> str | None:
     return None
 
 
-def _asked_wait(head: dict[str, Any]) -> timedelta | None:
+def _asked_wait(ttl: str, period: str, frequency: str) -> timedelta | None:
     """Return the longest wait that ttl (minutes) or the syndication module ask for; junk asks for nothing."""
-    waits = []
-    ttl = scalar(dict.get(head, "ttl")).strip()
+    waits, ttl = [], ttl.strip()
     if ttl.isascii() and ttl.isdigit():
         waits.append(timedelta(minutes=min(int(ttl[:9]), MINUTES_MAX)))
-    period = _PERIODS.get(scalar(dict.get(head, "sy_updateperiod")).strip().lower())
-    if period is not None:
-        waits.append(period / _frequency(scalar(dict.get(head, "sy_updatefrequency"))))
+    if (each := _PERIODS.get(period.strip().lower())) is not None:
+        waits.append(each / _frequency(frequency))
     return max(waits, default=None)
 
 
