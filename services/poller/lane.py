@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from schemas.common import Wire
@@ -22,8 +22,6 @@ from services.text.times import moment, stamp
 from services.text.urls import host_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from services.bus.ports import Lane, Record
     from services.obs.metrics import Metrics
     from services.poller.model import Outcome, PollerSettings
@@ -31,6 +29,9 @@ if TYPE_CHECKING:
 GROUP = "poller"
 HOST_WIDE = frozenset({429, 503})
 """Statuses whose Retry-After speaks for the whole host."""
+
+NEVER_ASKED = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a feed without a state was due: before anything else."""
 
 M = TypeVar("M", bound=Wire)
 
@@ -91,7 +92,7 @@ class FeedLane:
         """Put a feed where its state says; one that was never asked is due at once."""
         host, state = host_of(feed.url), self.states.get(feed.id)
         if state is None:
-            self.schedule.put(feed.id, host, now)
+            self.schedule.put(feed.id, host, NEVER_ASKED)
             return
         due_at = moment(state.due_at)
         if due_at <= now and spread:
