@@ -81,14 +81,16 @@ async def test_a_process_that_was_only_slow_may_commit(tmp_path: Path) -> None:
 
 
 async def test_a_killed_process_is_replaced_at_once(tmp_path: Path) -> None:
-    """Its lease would last an hour, but its process is gone: the next one owns everything immediately."""
+    """Its lease would last an hour, but its process is gone: the next one owns everything within a second."""
     path = tmp_path / "bus.db"
     await filled(path, 8)
     victim = start("commit-late", path, 3_600)
-    assert heard(victim) == "polled"
-    victim.kill()
-    await asyncio.wait_for(drain_as(path, 3_600), 10)
-    finish(victim)
+    try:
+        assert heard(victim) == "polled"
+        victim.kill()
+        await asyncio.wait_for(drain_as(path, 3_600), 10)
+    finally:
+        finish(victim)
     assert await results(path) == list(range(8))
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RENEWALS_PER_LEASE = 3
 """A lease is renewed this often: two renewals may be late before it runs out."""
+LOOK_MS_MAX = 1_000
+"""Who has company looks this often whether a process was killed: its partitions need not wait for the lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,9 @@ def rebalance(connection: apsw.Connection, member: Member, now_ms: int) -> Holdi
     others = [
         lease.until_ms for lease in leases if lease.partition_id not in held and lease.until_ms > now_ms
     ]
-    next_ms = min([now_ms + member.lease_ms // RENEWALS_PER_LEASE, *others])
-    return Holding(owned, _generation(connection, member.group), next_ms)
+    renewal_ms = member.lease_ms // RENEWALS_PER_LEASE
+    pause_ms = renewal_ms if len(alive) == 1 else min(renewal_ms, LOOK_MS_MAX)
+    return Holding(owned, _generation(connection, member.group), min([now_ms + pause_ms, *others]))
 
 
 def _owned(connection: apsw.Connection, member: Member) -> tuple[Lease, ...]:
