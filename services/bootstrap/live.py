@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from services.obs import log
 from services.obs.health import Health
 from services.obs.metrics import Metrics
 from services.poller.fetch import AiohttpFetcher
+from services.poller.loop import START_SPREAD
 from services.poller.parse.pool import ParserPool
 from services.runner import UNAVAILABLE_WAIT_S, run_all, stop_on_signals
 from services.settings import Settings, SettingsError, resolve_secret
@@ -85,7 +87,8 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
         await import_lists(bus, settings, clock, strict=options.strict)
         outside = live_outside(settings, show)
         stack.push_async_callback(outside.close)
-        parts = Parts(bus, clock, metrics, poller_settings(settings.poller))
+        spread = timedelta(0) if options.once else START_SPREAD
+        parts = Parts(bus, clock, metrics, poller_settings(settings.poller), start_spread=spread)
         made = [await parts.make(name, outside) for name in options.names]
         for service in made:
             stack.push_async_callback(service.close)

@@ -17,7 +17,7 @@ from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, V
 from services.correlator.stage import CORRELATOR, CorrelatorStage
 from services.desk.service import Desk
 from services.poller.lane import GROUP
-from services.poller.loop import START_SPREAD, Poller
+from services.poller.loop import Poller
 from services.poller.model import PollerSettings
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Parts:
     poller: PollerSettings
     ordered: bool = False
     """Publish polls in (due_at, feed_id) order: virtual time."""
+    start_spread: timedelta = timedelta(0)
+    """Over which overdue feeds are spread at the start: live only; ``--once`` and virtual time ask at once."""
     publish_all: bool = False
     """Publish every verdict, not only the telling ones."""
 
@@ -89,7 +91,7 @@ class Parts:
             outside.parser,
             self.poller,
             ordered=self.ordered,
-            start_spread=timedelta(0) if self.ordered else START_SPREAD,
+            start_spread=self.start_spread,
             metrics=self.metrics,
         )
 
