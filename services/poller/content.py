@@ -83,6 +83,8 @@ class _Work:
 
     known: dict[str, SeenEntry]
     addresses: dict[str, str]
+    named: dict[str, str]
+    """Story ids that entries of this document have by their own id, and those entries' addresses."""
     present: dict[str, SeenEntry] = field(default_factory=dict)
     stories: list[Story] = field(default_factory=list)
     repeated: int = 0
@@ -96,7 +98,11 @@ def read_content(reading: Reading) -> Content:
         return Content()
     identified = identify(reading.document.entries)
     entries = () if reading.seen is None else reading.seen.entries
-    work = _Work({seen[0]: seen for seen in entries}, {seen[4]: seen[0] for seen in entries if seen[4]})
+    work = _Work(
+        known={seen[0]: seen for seen in entries},
+        addresses={seen[4]: seen[0] for seen in entries if seen[4]},
+        named={stable_id(reading.feed.id, item.identity): item.address for item in identified.entries},
+    )
     for item in _oldest_first(identified.entries, reading.now):
         _take(work, item, reading)
     counts = {
@@ -134,11 +140,15 @@ def _take(work: _Work, item: Identified, reading: Reading) -> None:
 
 
 def _story_id(work: _Work, item: Identified, feed: Feed) -> str:
-    """Return the story of an entry: by its id, else the one that had this link and title under another id."""
+    """Return the story of an entry: by its id, else the one that had this link and title under another id.
+
+    Not, however, a story whose id now stands on an entry with another link or title: that one has moved on.
+    """
     by_id = stable_id(feed.id, item.identity)
     if by_id in work.known or by_id in work.present:
         return by_id
-    return work.addresses.get(item.address, by_id)
+    by_address = work.addresses.get(item.address, by_id)
+    return by_address if work.named.get(by_address, item.address) == item.address else by_id
 
 
 def _revised(work: _Work, before: SeenEntry, entry: Entry, reading: Reading) -> bool:

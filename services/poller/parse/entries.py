@@ -58,6 +58,10 @@ _MAILBOX = re.compile(r"^(?:[^\s@]+@[^\s@]+ \((.+)\)|(.+?) [<(][^\s@]+@[^\s@]+[>
 """``mail (Name)``, ``Name <mail>`` and ``Name (mail)``: only the name is an author."""
 _SCHEMES = ("http://", "https://", "urn:", "tag:")
 """Of ids that stay as they are; feedparser resolves or drops others."""
+_SURROGATE_REFERENCE = re.compile(
+    r"&#(?:x0*d[89a-f][0-9a-f]{2}|0*(?:5529[6-9]|55[3-9]\d\d|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3]));?",
+    re.IGNORECASE,
+)
 _PERIODS = {
     "hourly": timedelta(hours=1),
     "daily": timedelta(days=1),
@@ -160,9 +164,12 @@ def declares_entities(text: str) -> bool:
 
 
 def read_lenient(text: str, found: Format, url: str) -> Document:
-    """Let feedparser read it: bytes in a file object, because it opens a plain string as a path or an address."""
+    """Let feedparser read it: bytes in a file object, because it opens a plain string as a path or an address.
+
+    References to surrogates, which no XML may hold, are made U+FFFD first: feedparser fails on them.
+    """
     parsed = feedparser.parse(
-        io.BytesIO(text.encode("utf-8", "replace")),
+        io.BytesIO(_SURROGATE_REFERENCE.sub("\ufffd", text).encode("utf-8", "replace")),
         response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
         sanitize_html=False,
         resolve_relative_uris=False,

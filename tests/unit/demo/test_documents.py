@@ -16,8 +16,10 @@ from services.demo.model import DAY_START, DemoFeed, Entry
 from services.demo.world import World
 
 WORLD = World.load()
-WHOLE = [f for f in WORLD.feeds if not any(b.since == DAY_START for b in f.behaviour)]
-"""Outlets whose server gives a document at some time of the day."""
+WHOLE = [
+    f for f in WORLD.feeds if not any(b.since == DAY_START or b.effect == "truncate" for b in f.behaviour)
+]
+"""Outlets whose server gives a whole document at some time of the day."""
 HOSTILE = {"lakeside-hostile", "pacific-hostile"}
 HOURS = [DAY_START + timedelta(hours=h) for h in (0, 6, 13, 17, 23.99)]
 
