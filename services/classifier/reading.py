@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,9 @@ def read_sentences(
     read: list[Sentence] = []
     for (field, view), found in zip(fields, hits, strict=True):
         usable = _usable(found, whole, words.lexicon)
+        places = [hit.start for hit in usable]
         for number, (start, end) in enumerate(sentences(view)):
-            inside = [hit for hit in usable if start <= hit.start < end]
+            inside = usable[bisect_left(places, start) : bisect_left(places, end)]
             kept = _kept(inside, view, words)
             read.append(
                 Sentence(

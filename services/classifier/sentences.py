@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 SENTENCE_LENGTH_MAX = 700
 
 _END = re.compile(
-    r"(?P<stop>[.!?…]+)[\"'”’»)\]]*(?=\s)"
-    r"|[。！？][」』”）)]*"
+    r"(?P<stop>[.!?…]{1,8})[\"'”’»)\]]{0,4}(?=\s)"
+    r"|[。！？][」』”）)]{0,4}"
     r"|(?P<mark>;|\s[|/•▲▶■]\s|\s\+\+\+\s)"
 )
 _ABBREVIATED = """

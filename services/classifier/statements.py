@@ -73,10 +73,12 @@ class Statement:
 
 
 def statements(read: list[Sentence], lexicon: Lexicon, script: str) -> list[Statement]:
-    """Return one statement a sentence: alone where that joins the keys, else with what it leans on."""
+    """Return one statement a sentence that has a word of ours: alone where that joins the keys, else with what it leans on."""
     reach = REACH_MAX_DENSE if script in DENSE else REACH_MAX
     found: list[Statement] = []
     for place, sentence in enumerate(read):
+        if not sentence.hits:
+            continue
         alone = _statement(sentence, None, lexicon, reach)
         if alone.joins or alone.excluded:
             found.append(alone)
@@ -171,15 +173,11 @@ def _nexus(sentence: Sentence, lexicon: Lexicon) -> frozenset[str]:
         hit.target
         for hit in sentence.hits
         if (concept := lexicon.concepts[hit.target]).keys & {"nexus", "noun"}
-        and (
-            "nexus" in concept.keys
-            or _is_owned(hit, sentence, lexicon)
-            or _is_related(hit, concept, sentence)
-        )
+        and ("nexus" in concept.keys or _is_owned(hit, sentence) or _is_related(hit, concept, sentence))
     )
 
 
-def _is_owned(hit: Hit, sentence: Sentence, lexicon: Lexicon) -> bool:
+def _is_owned(hit: Hit, sentence: Sentence) -> bool:
     """Return whether a thing stands right beside a word for the DPRK: its shells, its soldiers."""
     return hit.target in OWNED and any(
         max(hit.start, other.start) - min(hit.end, other.end) <= OWNED_GAP_MAX
