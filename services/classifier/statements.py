@@ -83,9 +83,15 @@ def statements(read: list[Sentence], lexicon: Lexicon, script: str) -> list[Stat
         if alone.joins or alone.excluded:
             found.append(alone)
             continue
-        options = [_statement(sentence, other, lexicon, reach) for other in _antecedents(read, place)]
+        leaned_on = (other for other in _antecedents(read, place) if not held_off(other, lexicon, reach))
+        options = [_statement(sentence, other, lexicon, reach) for other in leaned_on]
         found.append(next((each for each in options if each.joins or each.excluded), alone))
     return found
+
+
+def held_off(sentence: Sentence, lexicon: Lexicon, reach: int) -> bool:
+    """Return whether a frame undid a sentence: what was said of a test or a film lends its names to nothing."""
+    return bool(sentence.frames) and _statement(sentence, None, lexicon, reach).excluded
 
 
 def _antecedents(read: list[Sentence], place: int) -> Iterable[Sentence]:

@@ -76,6 +76,29 @@ def test_a_frame_is_named_where_it_undid_the_rule() -> None:
     assert "excluded:captured_arms" in {row.feature for row in verdict.breakdown}
 
 
+@pytest.mark.parametrize(
+    ("title", "summary"),
+    [
+        (
+            "Soldaten erproben erbeutete nordkoreanische Raketen",
+            "Die nordkoreanischen Raketen werden von Kyjiw gegen Stellungen Moskaus abgefeuert.",
+        ),
+        ("Un museo ricorda la guerra di Corea", "Mosca mandò armi in Corea del Nord per tre anni."),
+        ("Nytt krigsspel: nordkoreanska trupper med ryska vapen landstiger i Skåne", ""),
+        (
+            "Moscow regrets North Korean missile launch",
+            "Russia regrets the North Korean missile launch. It blamed joint drills for the tension.",
+        ),
+    ],
+)
+def test_what_a_headline_says_of_the_past_a_game_or_a_test_holds_below_it(title: str, summary: str) -> None:
+    """History, fiction, captured arms and comments on a test stay so in the sentences that follow."""
+    verdict = judged(title, summary)
+
+    assert not verdict.flagged
+    assert verdict.tier == "T0"
+
+
 def test_two_keys_of_three_are_a_near_miss() -> None:
     """Both sides without arms; nothing of the DPRK at all is not looked at."""
     assert judged("Putin congratulates Kim Jong Un").near_miss
