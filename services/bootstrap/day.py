@@ -42,15 +42,16 @@ def tape_entries(world: World) -> list[Entry]:
     return entries
 
 
-def export_tape(world: World, out: IO[bytes]) -> int:
+def export_tape(world: World, out: IO[bytes], *, compressed: bool = True) -> int:
     """Write the day's tape; its uncompressed records are the same on every machine."""
-    return write_tape(out, tape_entries(world), title=TITLE, start=DAY_START, end=DAY_END)
+    entries = tape_entries(world)
+    return write_tape(out, entries, title=TITLE, start=DAY_START, end=DAY_END, compressed=compressed)
 
 
 def tape_of(world: World) -> BytesIO:
-    """Return the day's tape, ready to be read."""
+    """Return the day's tape, ready to be read: not compressed, since it is not kept."""
     out = BytesIO()
-    export_tape(world, out)
+    export_tape(world, out, compressed=False)
     out.seek(0)
     return out
 

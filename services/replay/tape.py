@@ -76,11 +76,17 @@ class Attached:
 Entry: TypeAlias = Answered | Failed | Attached
 
 
-def write_tape(
-    out: IO[bytes], entries: Iterable[Entry], *, title: str, start: datetime, end: datetime
+def write_tape(  # noqa: PLR0913 - what a tape is made of
+    out: IO[bytes],
+    entries: Iterable[Entry],
+    *,
+    title: str,
+    start: datetime,
+    end: datetime,
+    compressed: bool = True,
 ) -> int:
-    """Write a tape and return the number of entries."""
-    writer = WARCWriter(out, gzip=True, warc_version=WARC_VERSION)
+    """Write a tape, each record gzipped by itself or none, and return the number of entries."""
+    writer = WARCWriter(out, gzip=compressed, warc_version=WARC_VERSION)
     info = {"software": "tumen", "format": WARC_VERSION, "description": title}
     info |= {"tumen-start": _date(start), "tumen-end": _date(end)}
     text = "".join(f"{key}: {value}\r\n" for key, value in info.items()).encode()
