@@ -102,7 +102,12 @@ class ClassifierStage:
 
 def judge(story: Story, model: Model) -> Verdict:
     """Return the verdict on a story, still without the story itself."""
-    item = Item(
+    return classify(item_of(story), model)
+
+
+def item_of(story: Story) -> Item:
+    """Return what of a story is judged."""
+    return Item(
         story.id,
         story.title,
         story.summary,
@@ -111,7 +116,6 @@ def judge(story: Story, model: Model) -> Verdict:
         story.revision,
         story.truncated,
     )
-    return classify(item, model)
 
 
 def with_story(verdict: Verdict, story: Story) -> Verdict:
