@@ -46,11 +46,22 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, on_signal, number)
 
 
-async def run_all(services: Sequence[Service], clock: Clock, stop: asyncio.Event, notice: Notice) -> None:
-    """Run services side by side until ``stop``; the first that fails stops the others and is raised."""
-    async with asyncio.TaskGroup() as group:
-        for service in services:
-            group.create_task(run(service, clock, stop, notice), name=service.name)
+async def run_all(
+    services: Sequence[Service],
+    clock: Clock,
+    stop: asyncio.Event,
+    notice: Notice,
+    *beside: Coroutine[None, None, None],
+) -> None:
+    """Run services, and what goes on beside them, until ``stop``; the first error stops the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for service in services:
+                group.create_task(run(service, clock, stop, notice), name=service.name)
+            for work in beside:
+                group.create_task(work)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # the command line knows it by its type
 
 
 async def run(service: Service, clock: Clock, stop: asyncio.Event, notice: Notice) -> None:

@@ -94,8 +94,8 @@ class HealthSection(Section):
 
     bind: str = "127.0.0.1"
     """Address of /live, /ready and /metrics."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 9642
-    """First port; services on one machine take this + n (poller 0 … desk 4)."""
+    port: Annotated[int, Field(ge=0, le=65531)] = 9642
+    """First port; services on one machine take this + n (poller 0 … desk 4); 0: any."""
 
 
 class DeskSection(Section):
@@ -166,7 +166,7 @@ def _read_file(config: str | None) -> tuple[str, dict[str, Any], str]:
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror or error}"
         raise SettingsError(message) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         message = f"{path}: not TOML: {error}"
         raise SettingsError(message) from error
 
@@ -179,7 +179,12 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         *sections, key = name.removeprefix(PREFIX).lower().split("__")
         target = table
         for section in sections:
-            target = target.setdefault(section, {})
+            if not isinstance(target.setdefault(section, {}), dict):
+                message = (
+                    f"{name}: {PREFIX}{'__'.join(sections).upper()} is set, too; a setting is no section"
+                )
+                raise SettingsError(message)
+            target = target[section]
         target[key] = value.split(",") if (sections, key) == (["desk"], "hosts") else value
     return table
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas import Alert, Source, Story, Verdict
 from schemas.story import TEXT_MAX, TITLE_MAX
-from services.bootstrap.log import open_bus
+from services.bootstrap.opening import open_bus
 from services.bootstrap.parts import Parts
 from services.bus.codec import decode, encode
 from services.bus.topics import ALERTS, STORIES, VERDICTS

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from services.alerter.subscriberlist import read_subscribers
 from services.bootstrap.day import DEMO_SECRET, FEED_LIST, SinkPoster, Summary, reached, summarise, tape_of
 from services.bootstrap.imports import import_feeds, import_subscribers
-from services.bootstrap.log import open_bus
+from services.bootstrap.opening import open_bus
 from services.bootstrap.parts import Outside, Parts
 from services.clock import VirtualClock
 from services.demo.load import DAY_FOLDER
@@ -22,6 +23,7 @@ from services.demo.world import World
 from services.desk.server import serve
 from services.driver import Day, play
 from services.obs.metrics import Metrics
+from services.poller.feedlist import read_feed_list
 from services.poller.model import PollerSettings
 from services.poller.parse.pool import ParserPool
 from services.replay.player import TapePlayer
@@ -154,9 +156,9 @@ def _outside(world: World, tape: Tape, clock: VirtualClock, show: Callable[[Aler
 
 async def import_demo_lists(bus: Bus, feed_list: bytes) -> None:
     """Put the day's feeds and subscribers on the log; on a resumed day this changes nothing."""
-    await import_feeds(bus, feed_list, FEED_LIST, DAY_START)
+    await import_feeds(bus, read_feed_list(feed_list, FEED_LIST), FEED_LIST, DAY_START)
     path = DAY_FOLDER / "subscribers.toml"
-    await import_subscribers(bus, path.read_text(encoding="utf-8"), path.name, DAY_START)
+    await import_subscribers(bus, read_subscribers(path.read_bytes(), path.name), path.name, DAY_START)
 
 
 def pace_of(

@@ -1,8 +1,8 @@
-"""Lists onto the log: feeds and subscribers, what changed and no more."""
+"""Lists from files onto the log: feeds and subscribers, what changed and no more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas import Feed, Subscriber
@@ -11,46 +11,78 @@ from services.bootstrap.reading import latest
 from services.bus.topics import FEEDS, SUBSCRIBERS
 from services.obs import log
 from services.poller.feedlist import feed_messages, read_feed_list
+from services.poller.rows import LIST_BYTES_MAX
+from services.settings import SettingsError
 from services.text.times import stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from services.alerter.subscriberlist import SubscriberList
     from services.bus.ports import Bus
+    from services.poller.feedlist import FeedList
+    from services.settings import Settings
+    from services.text.tables import Problem
 
 
-async def import_feeds(
-    bus: Bus, data: bytes, name: str, now: datetime, *, replace: bool = False
-) -> list[str]:
-    """Put a feed list on the log and return its problems, a line each; with ``replace``, others are removed."""
-    found = read_feed_list(data, name)
+def read_list(path: str) -> bytes:
+    """Return a list's bytes; SettingsError names the file and why it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(LIST_BYTES_MAX + 1)
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}"
+        raise SettingsError(message) from error
+    if len(data) > LIST_BYTES_MAX:
+        message = f"{path}: larger than {LIST_BYTES_MAX >> 20} MiB"
+        raise SettingsError(message)
+    return data
+
+
+async def import_settings_lists(bus: Bus, settings: Settings, now: datetime, *, strict: bool) -> None:
+    """Import ``feeds`` and ``subscribers`` of the settings; with ``strict`` any problem ends it before it writes."""
+    feeds = read_feed_list(read_list(settings.feeds), settings.feeds) if settings.feeds else None
+    people = (
+        read_subscribers(read_list(settings.subscribers), settings.subscribers)
+        if settings.subscribers
+        else None
+    )
+    problems = [problem for found in (feeds, people) if found is not None for problem in found.problems]
+    if strict and problems:
+        raise SettingsError(str(problems[0]))
+    _warn(problems)
+    if feeds is not None and settings.feeds:
+        await import_feeds(bus, feeds, settings.feeds, now)
+    if people is not None and settings.subscribers:
+        await import_subscribers(bus, people, settings.subscribers, now)
+
+
+async def import_feeds(bus: Bus, found: FeedList, name: str, now: datetime, *, replace: bool = False) -> None:
+    """Put a feed list on the log; with ``replace``, feeds that it does not name are removed."""
     known = {feed.id: feed async for feed in latest(bus, FEEDS, Feed)}
     partitions = await bus.partitions(FEEDS.name)
-    messages = feed_messages(found.feeds, known, partitions, now, replace=replace)
-    await bus.append(messages)
-    problems = [str(problem) for problem in found.problems]
-    _warn(name, problems)
-    log.emit("feeds.imported", file=name, feeds=len(found.feeds), skipped=len(problems))
-    return problems
+    await bus.append(feed_messages(found.feeds, known, partitions, now, replace=replace))
+    log.emit("feeds.imported", file=name, feeds=len(found.feeds), skipped=len(found.problems))
 
 
 async def import_subscribers(
-    bus: Bus, text: str, name: str, now: datetime, *, replace: bool = False
-) -> list[str]:
-    """Put a subscriber list on the log and return its problems, a line each."""
-    found = read_subscribers(text, name)
+    bus: Bus, found: SubscriberList, name: str, now: datetime, *, replace: bool = False
+) -> None:
+    """Put a subscriber list on the log; with ``replace``, subscribers that it does not name are removed."""
     known = {one.id: one async for one in latest(bus, SUBSCRIBERS, Subscriber)}
     fresh = [one for one in found.subscribers if known.get(one.id) != one]
     listed = {one.id for one in found.subscribers}
     unlisted = [key for key in known if key not in listed]
-    messages = subscriber_messages(fresh, at=stamp(now), known=unlisted, replace=replace)
-    await bus.append(messages)
-    problems = [str(problem) for problem in found.problems]
-    _warn(name, problems)
-    log.emit("subscribers.imported", file=name, subscribers=len(found.subscribers), skipped=len(problems))
-    return problems
+    await bus.append(subscriber_messages(fresh, at=stamp(now), known=unlisted, replace=replace))
+    log.emit(
+        "subscribers.imported",
+        file=name,
+        subscribers=len(found.subscribers),
+        skipped=len(found.problems),
+    )
 
 
-def _warn(name: str, problems: Sequence[str]) -> None:
+def _warn(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        log.emit("settings.ignored", file=name, detail=problem)
+        log.emit("settings.ignored", file=problem.file, line=problem.line, detail=problem.what)

@@ -7,15 +7,14 @@ import contextlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services import __version__
 from services.alerter.channels.post import AiohttpPoster
-from services.bootstrap.imports import import_feeds, import_subscribers
-from services.bootstrap.log import open_bus
+from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.observed import Observed, measure_lag
+from services.bootstrap.opening import open_bus
 from services.bootstrap.parts import SERVICES, Outside, Parts, poller_settings
 from services.bus.ports import BusUnavailable
 from services.clock import SystemClock
@@ -26,10 +25,10 @@ from services.obs import log
 from services.obs.health import Health
 from services.obs.metrics import Metrics
 from services.poller.fetch import AiohttpFetcher
-from services.poller.loop import START_SPREAD
+from services.poller.loop import START_SPREAD, Poller
 from services.poller.parse.pool import ParserPool
-from services.runner import UNAVAILABLE_WAIT_S, run_all, stop_on_signals
-from services.settings import Settings, SettingsError, resolve_secret
+from services.runner import UNAVAILABLE_WAIT_S, WAIT_MIN_S, run_all, stop_on_signals
+from services.settings import Settings, resolve_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 MAINTAIN_S = 5.0
 """Between two looks at whether the log needs compaction, expiry or a checkpoint."""
 ONCE_WAIT_S = 1.0
-LIST_BYTES_MAX = 16 * 1024 * 1024
+"""``--once`` waits no longer than this before it looks again for what is still owed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(open_bus(settings.bus))
         metrics = Metrics()
-        await import_lists(bus, settings, clock, strict=options.strict)
+        await import_settings_lists(bus, settings, clock.now(), strict=options.strict)
         outside = live_outside(settings, show)
         stack.push_async_callback(outside.close)
         spread = timedelta(0) if options.once else START_SPREAD
@@ -99,38 +98,17 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
         standing = Standing()
         await _open_doors(stack, settings, options, made, metrics, standing)
         observed = [Observed(service, clock, metrics) for service in made]
-        upkeep = asyncio.create_task(_maintain(bus, options.names, metrics, stop))
-        stack.callback(upkeep.cancel)
-        await run_all(observed, clock, stop, standing.notice)
-        log.emit("process.stopping")
-        begun = clock.now()
-    log.emit("process.stopped", seconds=round((clock.now() - begun).total_seconds(), 3))
+        asked = asyncio.create_task(_asked_to_stop(stop, clock))
+        upkeep = _maintain(bus, options.names, metrics, stop)
+        await run_all(observed, clock, stop, standing.notice, upkeep)
+    log.emit("process.stopped", seconds=round((clock.now() - await asked).total_seconds(), 3))
 
 
-async def import_lists(bus: SqliteBus, settings: Settings, clock: Clock, *, strict: bool) -> None:
-    """Import ``feeds`` and ``subscribers`` of the settings; with ``strict`` the first problem ends the process."""
-    problems: list[str] = []
-    if settings.feeds:
-        problems += await import_feeds(bus, read_list(settings.feeds), settings.feeds, clock.now())
-    if settings.subscribers:
-        text = read_list(settings.subscribers).decode("utf-8", "replace")
-        problems += await import_subscribers(bus, text, settings.subscribers, clock.now())
-    if strict and problems:
-        raise SettingsError(problems[0])
-
-
-def read_list(path: str) -> bytes:
-    """Return a list's bytes; SettingsError names the file and why it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(LIST_BYTES_MAX + 1)
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}"
-        raise SettingsError(message) from error
-    if len(data) > LIST_BYTES_MAX:
-        message = f"{path}: larger than {LIST_BYTES_MAX >> 20} MiB"
-        raise SettingsError(message)
-    return data
+async def _asked_to_stop(stop: asyncio.Event, clock: Clock) -> datetime:
+    """Say that the process was asked to stop, and return when."""
+    await stop.wait()
+    log.emit("process.stopping")
+    return clock.now()
 
 
 def live_outside(settings: Settings, show: Callable[[Alert], None]) -> Outside:
@@ -151,8 +129,7 @@ async def once(services: Sequence[Service], clock: Clock, stop: asyncio.Event) -
     for service in services:
         while not stop.is_set():
             progress = await service.drain(clock.now())
-            owes = getattr(service, "owes", None)
-            if owes is not None and owes(since, clock.now()):
+            if isinstance(service, Poller) and service.owes(since, clock.now()):
                 await service.wait(_pause_s(service, clock))
             elif not progress.moved:
                 break
@@ -162,7 +139,7 @@ def _pause_s(service: Service, clock: Clock) -> float:
     wakeup = service.next_wakeup()
     if wakeup is None:
         return ONCE_WAIT_S
-    return min(max((wakeup - clock.now()).total_seconds(), 0.001), ONCE_WAIT_S)
+    return min(max((wakeup - clock.now()).total_seconds(), WAIT_MIN_S), ONCE_WAIT_S)
 
 
 async def _open_doors(  # noqa: PLR0913, PLR0917 - what the doors open on
@@ -176,8 +153,11 @@ async def _open_doors(  # noqa: PLR0913, PLR0917 - what the doors open on
     """Serve probes and, where there is one, the desk."""
     if options.health:
         health = Health(metrics, {"log": standing.reason})
-        first = SERVICES.index(options.names[0]) if len(options.names) == 1 else 0
-        port = settings.health.port + first if options.health_port is None else options.health_port
+        port = (
+            health_port(settings.health.port, options.names)
+            if options.health_port is None
+            else options.health_port
+        )
         heard = await health.start(settings.health.bind, port)
         stack.push_async_callback(health.close)
         log.emit("health.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
@@ -187,6 +167,11 @@ async def _open_doors(  # noqa: PLR0913, PLR0917 - what the doors open on
             stack.push_async_callback(server.close)
             heard = server.listener
             log.emit("desk.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
+
+
+def health_port(first: int, names: Sequence[str]) -> int:
+    """Return the port of the settings plus the number of a service that runs alone; 0 stays any port."""
+    return first + SERVICES.index(names[0]) if first and len(names) == 1 else first
 
 
 async def _maintain(bus: SqliteBus, names: Sequence[str], metrics: Metrics, stop: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.alerter.loop import ALERTER
+from services.bus.ports import BusUnavailable
 from services.bus.topics import ALERTS, FEEDS, STORIES, VERDICTS
 from services.correlator.stage import CORRELATOR
 from services.obs import log
@@ -38,6 +39,8 @@ class Observed:
         begun = self._clock.now()
         try:
             progress = await self.service.drain(now)
+        except (BusUnavailable, BrokenPipeError):
+            raise  # waited for, or the quiet end of a pipe: no failure of the service
         except Exception as error:
             log.emit("service.failed", service=self.name, error=f"{type(error).__name__}: {error}")
             raise

@@ -37,14 +37,12 @@ def import_list(
     Example: tumen feeds import feeds.opml --replace
     """
     from services.bootstrap import open_bus
-    from services.bootstrap.imports import import_feeds
-    from services.bootstrap.live import read_list
+    from services.bootstrap.imports import import_feeds, read_list
     from services.clock import SystemClock
     from services.poller.feedlist import read_feed_list
 
     settings = settings_from(config, log_format, bus=bus)
-    data = read_list(file)
-    found = read_feed_list(data, file)
+    found = read_feed_list(read_list(file), file)
     for problem in found.problems:
         click.echo(str(problem), err=True)
     if strict and found.problems:
@@ -53,7 +51,7 @@ def import_list(
 
     async def run() -> None:
         async with open_bus(settings.bus) as opened:
-            await import_feeds(opened, data, file, SystemClock().now(), replace=replace)
+            await import_feeds(opened, found, file, SystemClock().now(), replace=replace)
 
     asyncio.run(run())
     skipped = f", {len(found.problems)} problems" if found.problems else ""

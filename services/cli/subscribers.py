@@ -35,10 +35,9 @@ def import_list(
 
     Example: tumen subscribers import subscribers.toml
     """
-    from services.bootstrap.live import read_list
+    from services.bootstrap.imports import read_list
 
-    text = read_list(file).decode("utf-8", "replace")
-    _import(text, file, settings_from(config, log_format, bus=bus).bus, replace=replace)
+    _import(read_list(file), file, settings_from(config, log_format, bus=bus).bus, replace=replace)
 
 
 @subscribers.command("add")
@@ -66,7 +65,7 @@ def add(
     lines = ["[[subscribers]]", f"id = {json.dumps(subscriber)}", f"channel = {json.dumps(channel)}"]
     lines += [f"match = {{ severity_min = {severity_min} }}"]
     lines += [f"secret_ref = {json.dumps(secret_ref)}"] if secret_ref else []
-    _import("\n".join(lines) + "\n", "command line", settings_from(config, log_format, bus=bus).bus)
+    _import("\n".join(lines).encode(), "command line", settings_from(config, log_format, bus=bus).bus)
 
 
 @subscribers.command("list")
@@ -105,13 +104,13 @@ def list_deliveries(bus: str | None, config: str | None, log_format: str | None)
     _print_latest(DELIVERIES.name, Delivery, settings_from(config, log_format, bus=bus).bus)
 
 
-def _import(text: str, name: str, url: str, *, replace: bool = False) -> None:
+def _import(data: bytes, name: str, url: str, *, replace: bool = False) -> None:
     from services.alerter.subscriberlist import read_subscribers
     from services.bootstrap import open_bus
     from services.bootstrap.imports import import_subscribers
     from services.clock import SystemClock
 
-    found = read_subscribers(text, name)
+    found = read_subscribers(data, name)
     for problem in found.problems:
         click.echo(str(problem), err=True)
     if found.problems and not found.subscribers:
@@ -119,7 +118,7 @@ def _import(text: str, name: str, url: str, *, replace: bool = False) -> None:
 
     async def run() -> None:
         async with open_bus(url) as opened:
-            await import_subscribers(opened, text, name, SystemClock().now(), replace=replace)
+            await import_subscribers(opened, found, name, SystemClock().now(), replace=replace)
 
     asyncio.run(run())
     click.echo(f"{name}: {len(found.subscribers)} subscribers", err=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape, quoteattr
@@ -18,9 +17,10 @@ from schemas.story import SourceKind, Trust
 from services.bus.codec import encode, tombstone
 from services.bus.topics import FEEDS
 from services.net.gate import Gate
-from services.poller.rows import LIST_BYTES_MAX, Row, read_rows
+from services.poller.rows import Row, read_rows
 from services.text.clean import visible
 from services.text.ids import stable_id
+from services.text.tables import Problem
 from services.text.times import parse_duration, stamp
 from services.text.urls import canonical_url, host_of, partition_for, registered_domain
 
@@ -68,19 +68,6 @@ _GATE = Gate(allow_private=True)
 """What a URL may look like; which addresses may be reached is decided when it is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in a list that was not used."""
-
-    file: str
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        """Return it as compilers do."""
-        return f"{self.file}:{self.line}: {self.what}"
-
-
 @dataclass(slots=True)
 class FeedList:
     """The feeds of a list, in its order, and its problems."""
@@ -89,16 +76,11 @@ class FeedList:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_feed_list(source: Path | bytes, name: str | None = None) -> FeedList:
-    """Read a list from a file or from bytes; ``name`` is what problems call it."""
-    if isinstance(source, Path):
-        name = name or str(source)
-        with source.open("rb") as file:
-            source = file.read(LIST_BYTES_MAX + 1)
+def read_feed_list(data: bytes, file: str) -> FeedList:
+    """Read a list; ``file`` is what problems call it."""
     found, known = FeedList(), dict[str, int]()
-    rows = read_rows(source)
-    file_name = name or "feed list"
-    found.problems.extend(Problem(file_name, line, what) for line, what in rows.faults)
+    rows = read_rows(data)
+    found.problems.extend(Problem(file, line, what) for line, what in rows.faults)
     for row in rows.rows:
         problems = list[str]()
         feed = _feed(row, problems)
@@ -109,7 +91,7 @@ def read_feed_list(source: Path | bytes, name: str | None = None) -> FeedList:
             else:
                 known[address] = row.line
                 found.feeds.append(feed)
-        found.problems.extend(Problem(file_name, row.line, what) for what in problems)
+        found.problems.extend(Problem(file, row.line, what) for what in problems)
     found.problems.sort(key=lambda problem: problem.line)
     return found
 

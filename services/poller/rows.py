@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.parsers import expat
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from services.text.tables import NotToml, blocks
 
 LIST_BYTES_MAX = 16 * 1024 * 1024
 """Of a feed list: room for a hundred thousand feeds."""
 DEPTH_MAX = 32
 """Of OPML outlines: people nest folders three deep."""
-
-_BLOCK = re.compile(r"^[ \t]*\[\[[ \t]*feeds[ \t]*\]\][ \t]*(?:#.*)?$", re.MULTILINE)
-_TOML_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +91,24 @@ class _Opml:
 
 
 def _read_toml(data: bytes) -> Rows:
-    """Read each ``[[feeds]]`` table on its own: a mistake in one costs that one, and every line is known."""
+    """Read each ``[[feeds]]`` table on its own; every line is known."""
     try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return Rows(faults=[(data[: error.start].count(b"\n") + 1, "not UTF-8")])
     found = Rows()
-    for line, block in _blocks(text):
+    for block in blocks(text, "feeds"):
         try:
-            table = tomllib.loads(block)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            found.faults.append(_toml_fault(str(error), line))
+            table = block.read()
+        except NotToml as error:
+            found.faults.append((error.line, error.what))
             continue
-        for feed in table.pop("feeds", ()) if isinstance(table.get("feeds"), list) else ():
-            found.rows.append(Row(line, feed))
-        found.faults.extend((line, f"unknown key {key!r}; feeds are [[feeds]] tables") for key in table)
+        feeds = table.pop("feeds", [])
+        if isinstance(feeds, list) and all(isinstance(feed, dict) for feed in feeds):
+            found.rows.extend(Row(block.line, feed) for feed in feeds)
+        else:
+            found.faults.append((block.line, "write [[feeds]], one for each feed"))
+        found.faults.extend(
+            (block.line_of(key), f"unknown key {key!r}; feeds are [[feeds]] tables") for key in table
+        )
     return found
-
-
-def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what stands before the first table, then each table, with the line it begins on."""
-    starts = [match.start() for match in _BLOCK.finditer(text)]
-    for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
-        yield text.count("\n", 0, start) + 1, text[start:end]
-
-
-def _toml_fault(message: str, line: int) -> tuple[int, str]:
-    where = _TOML_LINE.search(message)
-    at = line + int(where.group(1)) - 1 if where else line
-    return at, f"not TOML: {_TOML_LINE.sub('', message)}"

@@ -54,6 +54,19 @@ def test_a_wrong_variable_is_named() -> None:
         load(None, {"TUMEN_POLLER__INTERVALL": "30m"})
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TUMEN_POLLER": "x", "TUMEN_POLLER__INTERVAL": "30m"},
+        {"TUMEN_BUS": "sqlite:a.db", "TUMEN_BUS__PATH": "b.db"},
+    ],
+)
+def test_a_variable_that_is_setting_and_section_at_once_is_named(environment: dict[str, str]) -> None:
+    """One line, no traceback."""
+    with pytest.raises(SettingsError, match=r"^TUMEN_\w+__\w+: TUMEN_\w+ is set, too"):
+        load(None, environment)
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     """``--config`` with a wrong path is not ignored."""
     with pytest.raises(SettingsError, match="cannot be read"):

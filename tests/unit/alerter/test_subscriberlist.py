@@ -23,7 +23,7 @@ secret_ref = "env:DESK_SECRET"
 
 def test_a_good_list_is_read() -> None:
     """Severity 3 and more is the default."""
-    found = read_subscribers(GOOD, "subs.toml")
+    found = read_subscribers(GOOD.encode(), "subs.toml")
     assert found.problems == ()
     console, desk = found.subscribers
     assert (console.id, console.match.severity_min, console.enabled) == ("console", 3, True)
@@ -58,12 +58,13 @@ def test_a_good_list_is_read() -> None:
             "15: match.severity_min: Input should be less than or equal to 5",
         ),
         ('id = "x"\nchannel = = "console:"', "13: not TOML: Invalid value"),
+        ('id = "x"\nchannel = ' + "[" * 100_000, "11: not TOML: maximum recursion depth exceeded"),
         ('id = "console"\nchannel = "console:"', "11: id: 'console' is there already; this one is not used"),
     ],
 )
 def test_a_bad_entry_costs_itself_and_names_its_line(entry: str, problem: str) -> None:
     """File, line, what is wrong; the secret is not repeated, and the good ones still count."""
-    found = read_subscribers(f"{GOOD}[[subscribers]]\n{entry}\n", "subs.toml")
+    found = read_subscribers(f"{GOOD}[[subscribers]]\n{entry}\n".encode(), "subs.toml")
     assert [str(one) for one in found.problems] == [f"subs.toml:{problem}"]
     assert [one.id for one in found.subscribers] == ["console", "desk"]
     assert "hunter2" not in str(found.problems)
@@ -72,7 +73,7 @@ def test_a_bad_entry_costs_itself_and_names_its_line(entry: str, problem: str) -
 def test_an_unknown_key_is_named_and_costs_nothing() -> None:
     """A typing error in a match must not cost somebody the alerts."""
     text = '[[subscribers]]\nid = "x"\nchannel = "console:"\ncolour = "red"\n[subscribers.match]\nseverty_min = 5\n'
-    found = read_subscribers(f'title = "mine"\n{text}', "s.toml")
+    found = read_subscribers(f'title = "mine"\n{text}'.encode(), "s.toml")
     assert [str(one) for one in found.problems] == [
         "s.toml:1: unknown key 'title'",
         "s.toml:5: unknown key 'colour': ignored",
@@ -84,14 +85,14 @@ def test_an_unknown_key_is_named_and_costs_nothing() -> None:
 @pytest.mark.parametrize("text", ["", "# nothing\n"])
 def test_an_empty_list_says_so(text: str) -> None:
     """Nobody would be told, and nobody would know why."""
-    assert [str(one) for one in read_subscribers(text, "s.toml").problems] == [
+    assert [str(one) for one in read_subscribers(text.encode(), "s.toml").problems] == [
         "s.toml:1: no [[subscribers]] in this file"
     ]
 
 
 def test_a_single_table_is_told_from_a_list() -> None:
     """``[subscribers]`` is the likeliest slip."""
-    found = read_subscribers('[subscribers]\nid = "x"\n', "s.toml")
+    found = read_subscribers(b'[subscribers]\nid = "x"\n', "s.toml")
     assert [str(one) for one in found.problems] == [
         "s.toml:1: write [[subscribers]], one for each subscriber"
     ]

@@ -72,7 +72,8 @@ def test_an_opml_outline_is_a_feed() -> None:
 def test_a_toml_table_is_a_feed() -> None:
     """The same keys; ``url`` may be said for ``xmlUrl``."""
     found = read_feed_list(
-        b'[[feeds]]\nxmlUrl = "https://a.example/f"\nkind = "ngo"\n\n[[feeds]] # two\nurl = "https://b.example/f"\n'
+        b'[[feeds]]\nxmlUrl = "https://a.example/f"\nkind = "ngo"\n\n[[feeds]] # two\nurl = "https://b.example/f"\n',
+        "list.toml",
     )
     assert [feed.url for feed in found.feeds] == ["https://a.example/f", "https://b.example/f"]
     assert (found.feeds[0].source_kind, found.feeds[1].title) == ("ngo", "b.example")
@@ -147,6 +148,8 @@ def test_a_cut_opml_keeps_what_stood_before_the_cut() -> None:
         (b"\xff\xff\xff", "not UTF-8"),
         (b'<?xml version="1.0" encoding="no-such"?><opml/>', "unknown encoding"),
         (b"just words", "not TOML"),
+        (b"feeds = [1, 2]", "write [[feeds]], one for each feed"),
+        (b"[[feeds]]\nurl = " + b"[" * 100_000, "not TOML"),
     ],
 )
 def test_what_is_no_list_says_so(data: bytes, word: str) -> None:
@@ -156,21 +159,19 @@ def test_what_is_no_list_says_so(data: bytes, word: str) -> None:
     assert word in told(found)[0]
 
 
-def test_a_list_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    """Quotes, ampersands and every key survive; a file is named by its path."""
+def test_a_list_reads_back_as_it_was_written() -> None:
+    """Quotes, ampersands and every key survive."""
     feeds = [
         a_feed("a", title='Quotes " & <tags>', trust="A", source_kind="agency", label="x", interval="30m"),
         a_feed("b", url="https://b.example/?a=1&b=2", category="world", priority="breaking"),
     ]
-    path = tmp_path / "list.opml"
-    path.write_text(write_opml(feeds), encoding="utf-8")
-    found = read_feed_list(path)
+    found = read_feed_list(write_opml(feeds).encode(), "list.opml")
     assert (found.feeds, told(found)) == (feeds, [])
 
 
 def test_the_real_list_reads_cleanly(shared: Path) -> None:
     """145 feeds, no problem."""
-    found = read_feed_list(shared / "domain" / "sources.opml")
+    found = read_feed_list((shared / "domain" / "sources.opml").read_bytes(), "sources.opml")
     assert (len(found.feeds), told(found)) == (145, [])
 
 

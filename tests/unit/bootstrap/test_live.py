@@ -1,0 +1,112 @@
+"""Live processes, in parts: ports, lists, and what a service under observation says of itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+
+from schemas import Feed
+from services.bootstrap.imports import import_settings_lists
+from services.bootstrap.live import health_port
+from services.bootstrap.observed import Observed
+from services.bootstrap.opening import open_bus
+from services.bootstrap.parts import SERVICES
+from services.bootstrap.reading import latest
+from services.bus.loop import Progress
+from services.bus.ports import BusUnavailable
+from services.bus.topics import FEEDS
+from services.clock import SystemClock
+from services.obs import log
+from services.obs.metrics import Metrics
+from services.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 5, 12, tzinfo=UTC)
+LIST = '[[feeds]]\nxmlUrl = "https://good.example/feed"\n\n[[feeds]]\nxmlUrl = "ftp://bad.example/"\n'
+
+
+def test_services_alone_take_ports_of_their_own() -> None:
+    """9642 + n; all in one process: the first; 0 is any port for each of them."""
+    assert [health_port(9642, [name]) for name in SERVICES] == [9642, 9643, 9644, 9645, 9646]
+    assert health_port(9642, SERVICES) == 9642
+    assert {health_port(0, [name]) for name in SERVICES} == {0}
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_a_faulty_list_is_imported_for_its_good_entries_unless_strict(
+    tmp_path: Path, strict: bool
+) -> None:
+    """Strict says file and line and has written nothing."""
+    path = tmp_path / "feeds.toml"
+    path.write_text(LIST, encoding="utf-8")
+    settings = Settings(feeds=str(path))
+    async with open_bus("sqlite::memory:") as bus:
+        if strict:
+            with pytest.raises(SettingsError, match=r"feeds\.toml:4: xmlUrl: scheme 'ftp'"):
+                await import_settings_lists(bus, settings, NOW, strict=True)
+        else:
+            await import_settings_lists(bus, settings, NOW, strict=False)
+        urls = [feed.url async for feed in latest(bus, FEEDS, Feed)]
+    assert urls == ([] if strict else ["https://good.example/feed"])
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    """Configure JSON logs into memory, and leave logging as it was found."""
+    root, out = logging.getLogger(), StringIO()
+    handlers, level = root.handlers, root.level
+    log.configure("json", out)
+    yield out
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+class Failing:
+    """A service whose drain fails."""
+
+    name = "alerter"
+
+    def __init__(self, error: Exception) -> None:
+        """Take the error."""
+        self._error = error
+
+    async def drain(self, now: datetime) -> Progress:
+        """Fail."""
+        raise self._error
+
+    def next_wakeup(self) -> datetime | None:
+        """No timers."""
+        return None
+
+    async def wait(self, timeout_s: float) -> None:
+        """Do not wait."""
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+@pytest.mark.parametrize(
+    ("error", "events"),
+    [
+        (BusUnavailable("locked"), []),
+        (BrokenPipeError(), []),
+        (ValueError("a bug"), ["service.failed"]),
+    ],
+)
+async def test_only_what_ends_a_service_is_called_its_failure(
+    error: Exception, events: list[str], logged: StringIO
+) -> None:
+    """A log that is waited for and a closed pipe are no failures."""
+    with pytest.raises(type(error)):
+        await Observed(Failing(error), SystemClock(), Metrics()).drain(NOW)
+    assert [json.loads(line)["event"] for line in logged.getvalue().splitlines()] == events
