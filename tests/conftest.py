@@ -1,13 +1,22 @@
-"""What every test runs under: loopback only."""
+"""What every test runs under: loopback only, and properties that look at as much as the place affords."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+# The same examples every time and no deadline: a property fails for what it found, never for when or where it ran.
+# To look further: `pytest --hypothesis-profile=explore tests/properties`.
+settings.register_profile("quick", max_examples=30, deadline=None, derandomize=True)
+settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("explore", max_examples=3_000, deadline=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "quick")  # noqa: TID251 - no setting of the product's
 
 
 @pytest.fixture(autouse=True)

@@ -73,7 +73,7 @@ def next_due(feed: Feed, state: FeedState, outcome: Outcome, now: datetime, sett
     match outcome:
         case FetchFailed():
             terms |= _failure_terms(terms["interval"], state.failures, outcome, now, settings)
-        case Fetched() | NotModified():
+        case Fetched() | NotModified():  # pragma: no branch - mypy holds the match exhaustive
             terms |= _success_terms(feed, state, outcome, settings)
     reason = max(terms, key=lambda term: terms[term])
     wait = terms[reason] * (1 + JITTER_MAX * _draw(feed.id, stamp(now)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.classifier.classify import Item, classify, held_back, load_model, read
@@ -57,7 +57,6 @@ TEXTS = st.lists(PIECES | st.text(max_size=6), max_size=25).map(" ".join) | st.l
 
 
 @given(TEXTS, TEXTS, TEXTS)
-@settings(max_examples=300, deadline=None)
 def test_every_span_is_exact_and_flag_and_score_agree(title: str, summary: str, text: str) -> None:
     """``story[field][start:end] == text`` always; flagged only with a statement to show."""
     fields = {"title": title, "summary": summary, "text": text}
@@ -70,7 +69,6 @@ def test_every_span_is_exact_and_flag_and_score_agree(title: str, summary: str, 
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=300, deadline=None)
 def test_the_gate_holds_back_nothing_that_the_rule_would_flag(title: str, summary: str) -> None:
     """The cheap look sees at least what the thorough one sees."""
     model, item = load_model(), Item("x", title, summary)
@@ -79,7 +77,6 @@ def test_the_gate_holds_back_nothing_that_the_rule_would_flag(title: str, summar
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None)
 def test_views_keep_order_and_bounds(raw: str) -> None:
     """Folding keeps lengths; spans of a view lie inside the text, in order."""
     view = make_view(raw)

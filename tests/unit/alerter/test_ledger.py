@@ -55,6 +55,14 @@ def test_what_is_not_due_waits_and_says_until_when() -> None:
     assert [entry.delivery.attempts for entry in ledger.due(moment(later))] == [1]
 
 
+def test_a_line_about_a_delivery_that_nobody_holds_makes_none_due() -> None:
+    """Without its alert there is nothing to send; only what was added comes back."""
+    ledger = Ledger()
+    ledger.settle([a_delivery(status="failed", attempts=1)])
+    assert ledger.due(moment(NOON)) == []
+    assert ledger.next_due() is None
+
+
 def test_what_is_settled_is_known_and_never_due() -> None:
     """Sent, parked or silenced: nobody is told twice."""
     ledger = Ledger()

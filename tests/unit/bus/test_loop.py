@@ -28,6 +28,7 @@ class CountingStage:
         self.key = "count"
         self.count = 0
         self.timer: datetime | None = None
+        self.silent = False
         self.before_commit: Callable[[], None] = lambda: None
 
     def load(self, record: Record) -> None:
@@ -42,7 +43,7 @@ class CountingStage:
         count = self.count + len(records)
         messages = [Message(FEED_SEEN.name, self.partition, self.key, str(count).encode())] if records else []
         messages += [Message(VERDICTS.name, 0, record.key, record.value) for record in records]
-        if self.timer and self.timer <= now:
+        if self.timer and self.timer <= now and not self.silent:
             messages.append(Message(VERDICTS.name, 0, "timer", b"timer"))
 
         def adopt() -> None:
@@ -93,6 +94,20 @@ async def append(bus: SqliteBus, count: int, partition: int = 0, value: bytes = 
 async def said(bus: SqliteBus) -> list[str]:
     """Return the keys of all verdicts."""
     return [record.key async for record in bus.read(VERDICTS.name)]
+
+
+async def test_a_timer_that_has_nothing_to_say_is_over(bus: SqliteBus) -> None:
+    """No empty transaction is made for it, and it does not come back at the same moment."""
+    counter = await counting(bus)
+    await append(bus, 1)
+    await counter.service.drain(NOON)
+    (stage,) = [stage for stage in counter.stages.values() if stage.count]
+    stage.timer, stage.silent = NOON, True
+
+    assert await counter.service.drain(NOON) == Progress()
+
+    assert counter.service.next_wakeup() is None
+    assert await said(bus) == ["0"]
 
 
 async def test_a_drain_does_all_that_is_due(bus: SqliteBus) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.bus.ports import Message
@@ -195,7 +195,6 @@ writes = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(writes, st.booleans())
 def test_restore_is_the_last_value_of_each_key(
     given_writes: list[tuple[str, bytes | None, int]], maintained: bool

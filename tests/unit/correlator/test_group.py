@@ -80,6 +80,19 @@ def test_a_headline_comes_again_after_a_month_as_another_event() -> None:
     assert isinstance(placed(holding(a_member()), title=title, first_seen="2026-05-26T03:00:01.000Z"), Open)
 
 
+def test_a_member_past_fourteen_days_stays_but_is_not_found_again() -> None:
+    """The index and the signature go once, the storyline keeps its member; another day of news changes nothing."""
+    memory = Memory()
+    for name, day in (("first", "12"), ("second", "28"), ("third", "30")):
+        draft = memory.draft()
+        draft.put(a_member(name, first_seen=f"2026-05-{day}T03:00:00.000Z"))
+        memory.absorb(draft)
+    (kept,) = memory.of(a_member().storyline_id)
+    assert (kept.title, kept.fingerprint.signature) == (a_member().title, ())
+    assert list(memory.with_url(a_member().url)) == []
+    assert [member.story_id for member in memory.with_url(a_member("second").url)] == [stable_id("second")]
+
+
 def test_a_home_page_joins_nothing() -> None:
     """Feeds that link every entry to the front page are not one event."""
     assert article_url("https://baltic.example/") is None

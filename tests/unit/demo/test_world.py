@@ -6,7 +6,7 @@ import gzip
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.demo.answer import stored_gzip
@@ -35,14 +35,12 @@ def header(answer: Answer, name: str) -> str | None:
     return next((value for key, value in answer.headers if key.lower() == name.lower()), None)
 
 
-@settings(max_examples=150, deadline=None)
 @given(url=addresses, now=moments)
 def test_same_question_same_bytes(url: str, now: datetime) -> None:
     """Two worlds loaded apart give the same answer to the same question, whatever was asked before."""
     assert World(WORLD.feeds, WORLD.items).respond(url, now, {}) == WORLD.respond(url, now, {})
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     url=st.text(max_size=60), now=moments, headers=st.dictionaries(st.text(max_size=20), st.text(max_size=20))
 )
@@ -65,7 +63,6 @@ def test_changes_are_all_the_changes(feed: DemoFeed) -> None:
         before = answer
 
 
-@settings(max_examples=200, deadline=None)
 @given(url=addresses, earlier=moments, later=moments)
 def test_not_modified_is_honest(url: str, earlier: datetime, later: datetime) -> None:
     """Validators of one answer get a 304 later exactly when the body is still the same."""
@@ -157,7 +154,6 @@ def test_gzip_only_when_asked() -> None:
 
 
 @given(st.binary(max_size=200_000))
-@settings(max_examples=20, deadline=None)
 def test_stored_gzip_is_gzip(data: bytes) -> None:
     """What is stored comes back."""
     assert gzip.decompress(stored_gzip(data)) == data

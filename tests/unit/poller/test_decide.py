@@ -207,6 +207,14 @@ def test_items_without_ids_or_links_are_told_apart_by_what_they_say() -> None:
     assert decision.skipped == (("entry_without_identity", 1), ("entry_repeated", 1))
 
 
+def test_a_link_that_is_no_address_costs_no_story() -> None:
+    """The id alone tells such an entry apart; another with the same link and title is not taken for it."""
+    life = started()
+    first, second = (Entry(guid=guid, url="http://[broken", title="One") for guid in ("a", "b"))
+    assert len(life.stories(fetched(first), T0 + HOUR)) == 1
+    assert len(life.stories(fetched(first, second), T0 + 2 * HOUR)) == 1
+
+
 def test_entries_of_one_second_are_all_news() -> None:
     """Seen is decided by id, never by date."""
     life = started()

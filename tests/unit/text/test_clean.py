@@ -51,10 +51,10 @@ def test_a_quote_that_never_closes_costs_one_tag() -> None:
     "piece",
     ["<", "<a", '<a "', '<a ">" ', "<!--", "<script>", "&", "&#1", "<div>", "</", "<p", "]]>", "<![CDATA["],
 )
-def test_a_megabyte_of_anything_takes_seconds_at_most(piece: str) -> None:
+def test_much_of_anything_takes_seconds_at_most(piece: str) -> None:
     """Time is linear in the length, whatever the text is made of; twice with a bracket to hope for."""
-    plain_text(piece * (300_000 // len(piece)))
-    plain_text(piece * (300_000 // len(piece)) + ">")
+    plain_text(piece * (100_000 // len(piece)))
+    plain_text(piece * (100_000 // len(piece)) + ">")
 
 
 def test_what_steers_a_terminal_becomes_visible() -> None:

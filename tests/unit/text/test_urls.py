@@ -48,6 +48,7 @@ def test_junk_stands_for_itself(junk: str) -> None:
         ("https://co.uk/", "co.uk"),
         ("https://OUTLET.example./x", "outlet.example"),
         ("https://www.новости.рф/x", "новости.рф"),
+        ("https://\ud800.example/x", "\ud800.example"),
         ("", ""),
     ],
 )
