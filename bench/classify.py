@@ -16,7 +16,8 @@ from typing import IO
 import orjson
 
 from bench.figures import Figure
-from services.cli.classify import answers, opened
+from services.cli.classify import answers
+from services.cli.lines import opened
 
 STREAM = Path(__file__).parents[2] / "shared" / "data" / "stream_2023-08_2023-09.jsonl.gz"
 MADE_ITEMS = 40_000

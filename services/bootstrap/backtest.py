@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Items between two drains; the storylines are worked out in the order of the stream either way."""
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""Dates outside of these are mistakes: the item takes the time of the one before it."""
 LINK_MAX = 2_000
 
 
@@ -102,21 +104,21 @@ def _stories(items: Iterable[dict[str, Any]]) -> Iterator[Story]:
 def _moment(text: object, before: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else before
-    except ValueError:
+        aware = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return before
-    aware = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return max(aware.astimezone(UTC), EPOCH)
+    return aware if EPOCH <= aware < LATEST else before
 
 
 def _story(item: dict[str, Any], number: int, now: datetime) -> Story:
-    url = str(item.get("url") or "")[:LINK_MAX]
-    outlet = str(item.get("source") or registered_domain(url) or "unknown")
+    url = _text(item, "url")[:LINK_MAX]
+    outlet = _text(item, "source") or registered_domain(url) or "unknown"
     domain = registered_domain(outlet if "://" in outlet else url) or "unknown"
-    title, summary, text = (str(item.get(key) or "") for key in ("title", "summary", "text"))
+    title, summary, text = (_text(item, key) for key in ("title", "summary", "text"))
     content = stable_id(title, summary, text)
     feed_id = stable_id(outlet)
     return Story(
-        id=stable_id(feed_id, str(item.get("id") or url or f"line:{number}")),
+        id=stable_id(feed_id, _text(item, "id") or url or f"line:{number}"),
         revision=1,
         change="new",
         arrival="live",
@@ -128,13 +130,19 @@ def _story(item: dict[str, Any], number: int, now: datetime) -> Story:
         title=title[:TITLE_MAX],
         summary=summary[:TEXT_MAX],
         text=text[:TEXT_MAX] or None,
-        language=item.get("language") if isinstance(item.get("language"), str) else None,
+        language=_text(item, "language") or None,
         published=stamp(now),
         first_seen=stamp(now),
         fetched_at=stamp(now),
         content_hash=content,
         body_sha256=content,
     )
+
+
+def _text(item: dict[str, Any], key: str) -> str:
+    """Return a field as text; lone surrogates, which no message can carry, become question marks."""
+    value = item.get(key)
+    return "" if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _message(story: Story, partitions: int) -> Message:

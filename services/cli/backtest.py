@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import sys
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.common import FAILED, UnreadableError
+from services.cli.common import FAILED, config_options, settings_from
+from services.cli.lines import numbered, opened, show_progress
 
 if TYPE_CHECKING:
     from services.bootstrap.backtest import Backtest
 
-LINE_BYTES_MAX = 16 * 1024 * 1024
-PROGRESS_EVERY = 5_000
 
-
-class Lines:
-    """Reads items from JSON lines; a line that is no item is counted and said, not fatal."""
+class Items:
+    """The items of a file of JSON lines; a line that is no item is counted and said, not fatal."""
 
     def __init__(self, path: str) -> None:
         """Take the file's path."""
@@ -30,32 +27,21 @@ class Lines:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the items."""
-        try:
-            with self._open() as lines:
-                number = 0
-                while line := lines.readline(LINE_BYTES_MAX + 1):
-                    number += 1
-                    if (item := self._item(line, number)) is not None:
-                        yield item
-        except (OSError, EOFError) as error:
-            message = f"{self._path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-            raise UnreadableError(message) from error
+        with opened(self._path) as lines:
+            for number, raw in numbered(lines, self._path):
+                if (item := _item(raw)) is not None:
+                    yield item
+                else:
+                    self.bad += 1
+                    click.echo(f"{self._path}:{number}: not an item", err=True)
 
-    def _open(self) -> IO[bytes]:
-        if self._path.endswith(".gz"):
-            return gzip.open(self._path, "rb")  # type: ignore[return-value]
-        return open(self._path, "rb")  # noqa: PTH123 - the caller's with closes it
 
-    def _item(self, line: bytes, number: int) -> dict[str, Any] | None:
-        try:
-            item = json.loads(line)
-        except ValueError:
-            item = None
-        if not isinstance(item, dict) or not isinstance(item.get("title"), str):
-            self.bad += 1
-            click.echo(f"{self._path}:{number}: not an item", err=True)
-            return None
-        return item
+def _item(raw: bytes | None) -> dict[str, Any] | None:
+    try:
+        item = json.loads(raw or b"")
+    except (ValueError, RecursionError):
+        return None
+    return item if isinstance(item, dict) and isinstance(item.get("title"), str) else None
 
 
 @click.command()
@@ -65,7 +51,8 @@ class Lines:
     metavar="FILE",
     help="Labelled items (JSON lines with url or title, and label) to hold the flags against.",
 )
-def backtest(stream: str, gold: str | None) -> None:
+@config_options
+def backtest(stream: str, gold: str | None, config: str | None, log_format: str | None) -> None:
     """Play a recorded stream through classifier, correlator and alerts on a log in memory.
 
     Alerts go to stdout, one JSON object a line; what the stream came to goes to stderr.
@@ -75,22 +62,18 @@ def backtest(stream: str, gold: str | None) -> None:
     from services.bootstrap.backtest import run_backtest
     from services.cli.run import shower
 
-    lines = Lines(stream)
+    settings_from(config, log_format)
+    items = Items(stream)
     wanted = load_gold(gold) if gold else None
-    result = asyncio.run(run_backtest(lines, shower(), _progress))
+    result = asyncio.run(run_backtest(items, shower(), show_progress))
     _report(result, wanted)
-    if lines.bad:
+    if items.bad:
         sys.exit(FAILED)
 
 
 def load_gold(path: str) -> dict[str, bool]:
     """Return which of the labelled items, by URL or title, are about arms ties."""
-    return {str(item.get("url") or item["title"]): item.get("label") == "arms_ties" for item in Lines(path)}
-
-
-def _progress(count: int) -> None:
-    if sys.stderr.isatty() and count % PROGRESS_EVERY == 0:
-        click.echo(f"\r{count:,} items", nl=False, err=True)
+    return {str(item.get("url") or item["title"]): item.get("label") == "arms_ties" for item in Items(path)}
 
 
 def _report(result: Backtest, gold: dict[str, bool] | None) -> None:

@@ -1,13 +1,9 @@
-"""``tumen classify`` and ``tumen explain``: JSON lines in, verdicts out, streaming, in constant memory."""
+"""``tumen classify``: JSON lines in, verdicts out, streaming, in constant memory."""
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-import io
 import json
 import sys
-import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import orjson
 
-from services.cli.common import FAILED, UnreadableError, bus_option, config_options, settings_from
+from services.cli.common import FAILED, config_options, settings_from
+from services.cli.lines import BUFFER_BYTES, LINE_BYTES_MAX, STANDARD, numbered, opened, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,19 +21,12 @@ if TYPE_CHECKING:
     from schemas import Verdict
     from services.classifier.classify import Item, Model
 
-LINE_BYTES_MAX = 16 * 1024 * 1024
-"""A longer line is named as bad and skipped, never held in memory."""
-BUFFER_BYTES = 1024 * 1024
-PROGRESS_EVERY = 5_000
-_GZIP_MAGIC = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
-_STANDARD = "-"
-
 
 @click.command()
 @click.argument("source", metavar="IN")
-@click.argument("target", metavar="[OUT]", required=False, default=_STANDARD)
-def classify(source: str, target: str) -> None:
+@click.argument("target", metavar="[OUT]", required=False, default=STANDARD)
+@config_options
+def classify(source: str, target: str, config: str | None, log_format: str | None) -> None:
     """Judge each item of a JSON lines file (.jsonl, .jsonl.gz or -): one verdict a line, in the same order.
 
     An item is {"id"?, "title", "summary"?, "text"?, "language"?}; other fields are ignored. A line that is no item
@@ -44,71 +34,19 @@ def classify(source: str, target: str) -> None:
 
     Example: tumen classify news.jsonl.gz verdicts.jsonl
     """
+    settings_from(config, log_format)  # nothing of it changes a verdict; what is wrong with it is said
     bad = 0
     with ExitStack() as stack:
         lines = stack.enter_context(opened(source))
         out = stack.enter_context(_output(target, source))
         for number, answer in enumerate(answers(lines, source), start=1):
-            _write(out, answer.line, target, at_once=source == _STANDARD)
+            _write(out, answer.line, target, at_once=source == STANDARD)
             bad += answer.bad
-            _progress(number)
+            show_progress(number)
         _write(out, b"", target, at_once=True)
     if bad:
         click.echo(f'{source}: {bad} line(s) could not be read; they have "error" in the output', err=True)
         raise SystemExit(FAILED)
-
-
-@click.command()
-@click.argument("story_id", required=False)
-@click.option("--title", help="The headline.")
-@click.option("--summary", default="", help="What the feed says below it.")
-@click.option(
-    "--text", "text_file", metavar="FILE", help="A file with the article's text; - for standard input."
-)
-@click.option("--language", help="The language that the feed declares.")
-@bus_option
-@config_options
-def explain(
-    story_id: str | None,
-    title: str | None,
-    summary: str,
-    text_file: str | None,
-    language: str | None,
-    bus: str | None,
-    config: str | None,
-    log_format: str | None,
-) -> None:
-    """Show why a story is flagged or not: the statements, the words in them, the score's working.
-
-    The story is one on the log, by its STORY_ID, or what --title, --summary and --text say.
-
-    Example: tumen explain --title "Shells from North Korea reach Russia, officials say"
-    """
-    from services.classifier.classify import Item, load_model
-    from services.classifier.explain import explain_item
-
-    if (story_id is None) == (title is None):
-        raise click.UsageError("name a STORY_ID or give a --title")
-    if story_id is not None:
-        item = asyncio.run(_stored(settings_from(config, log_format, bus=bus).bus, story_id))
-    else:
-        text = _read_text(text_file) if text_file else ""
-        item = Item("explain", title or "", summary, text, language)
-    click.echo(explain_item(item, load_model()))
-
-
-async def _stored(url: str, story_id: str) -> Item:
-    """Return a story of the log as an item; one that is not there is said."""
-    from services.bootstrap import open_bus
-    from services.bootstrap.reading import find_story
-    from services.classifier.stage import item_of
-
-    async with open_bus(url, must_exist=True) as bus:
-        story = await find_story(bus, story_id)
-    if story is None:
-        message = f"no story {story_id} on this log (stories are kept for 14 days)"
-        raise click.ClickException(message)
-    return item_of(story)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +71,8 @@ def answers(lines: IO[bytes], name: str) -> Iterator[Answer]:
     from services.classifier.classify import Item, load_model
 
     judge = judge_with(load_model())
-    number = 0
-    while raw := _line(lines, name, LINE_BYTES_MAX + 1):
-        number += 1
-        if number == 1:
-            raw = raw.removeprefix(_BOM)
-        if len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
-            _skip_line(lines, name)
+    for number, raw in numbered(lines, name):
+        if raw is None:
             yield _bad(None, number, f"longer than {LINE_BYTES_MAX} bytes")
             continue
         try:
@@ -258,22 +191,6 @@ def _no_constant(name: str) -> Any:
     raise ValueError(message)
 
 
-def _line(lines: IO[bytes], name: str, size: int) -> bytes:
-    try:
-        return lines.readline(size)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        message = f"{name}: damaged gzip file: {error}"
-        raise UnreadableError(message) from error
-    except OSError as error:
-        message = f"{name}: {error.strerror or error}"
-        raise UnreadableError(message) from error
-
-
-def _skip_line(lines: IO[bytes], name: str) -> None:
-    while (rest := _line(lines, name, BUFFER_BYTES)) and not rest.endswith(b"\n"):
-        pass
-
-
 def _write(out: IO[bytes], line: bytes, name: str, *, at_once: bool) -> None:
     try:
         out.write(line)
@@ -287,34 +204,12 @@ def _write(out: IO[bytes], line: bytes, name: str, *, at_once: bool) -> None:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[IO[bytes]]:
-    """Open a file, gzip told by its first bytes; what cannot be read exits 2 with one line."""
-    with ExitStack() as stack:
-        try:
-            if path == _STANDARD:
-                # Unbuffered below, so that a line that arrives is a line that is read.
-                file: Any = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-            else:
-                file = stack.enter_context(Path(path).open("rb", buffering=0))
-            plain = io.BufferedReader(file, BUFFER_BYTES)
-            packed = plain.peek(2)[:2] == _GZIP_MAGIC
-        except OSError as error:
-            message = f"{path}: {error.strerror or error}"
-            raise UnreadableError(message) from error
-        if packed:
-            unpacked = stack.enter_context(gzip.GzipFile(fileobj=plain))
-            yield stack.enter_context(io.BufferedReader(unpacked, BUFFER_BYTES))
-        else:
-            yield plain
-
-
-@contextmanager
 def _output(path: str, source: str) -> Iterator[IO[bytes]]:
-    if path == _STANDARD:
+    if path == STANDARD:
         yield sys.stdout.buffer
         return
     target = Path(path)
-    if source != _STANDARD and target.exists() and target.samefile(source):
+    if source != STANDARD and target.exists() and target.samefile(source):
         message = f"{path}: IN and OUT are one file"
         raise click.UsageError(message)
     try:
@@ -324,18 +219,3 @@ def _output(path: str, source: str) -> Iterator[IO[bytes]]:
         raise click.ClickException(message) from error
     with out:
         yield out
-
-
-def _read_text(path: str) -> str:
-    try:
-        if path == _STANDARD:
-            return sys.stdin.buffer.read().decode("utf-8", "replace")
-        return Path(path).read_text("utf-8", "replace")
-    except OSError as error:
-        message = f"{path}: {error.strerror or error}"
-        raise UnreadableError(message) from error
-
-
-def _progress(number: int) -> None:
-    if number % PROGRESS_EVERY == 0 and sys.stderr.isatty():
-        click.echo(f"\r{number:,} items", nl=False, err=True)

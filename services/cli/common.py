@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from services.bus.ports import BusError
+from services.obs.listen import CannotListen
 from services.settings import Settings, SettingsError, load, process_environment
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class TumenGroup(click.Group):
             raise UnreadableError(str(error)) from error
         except BusError as error:
             raise click.ClickException(str(error)) from error
+        except CannotListen as error:
+            raise click.ClickException(error.strerror or str(error)) from error
         except KeyboardInterrupt:
             ctx.exit(130)
 

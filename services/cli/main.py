@@ -6,9 +6,10 @@ import click
 
 import services
 from services.cli.backtest import backtest
-from services.cli.classify import classify, explain
+from services.cli.classify import classify
 from services.cli.common import TumenGroup
 from services.cli.demo import demo
+from services.cli.explain import explain
 from services.cli.feeds import feeds
 from services.cli.run import SERVICE_COMMANDS, run
 from services.cli.schemas import schemas

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from services.cli.common import config_options, settings_from
+
 
 @click.group()
 def schemas() -> None:
@@ -17,12 +19,19 @@ def schemas() -> None:
 
 @schemas.command("export")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def export_schemas(directory: Path) -> None:
+@config_options
+def export_schemas(directory: Path, config: str | None, log_format: str | None) -> None:
     """Write one JSON Schema (2020-12) a message into DIRECTORY.
 
     Example: tumen schemas export ./schemas
     """
     from schemas.export import export
 
-    for path in export(directory):
+    settings_from(config, log_format)
+    try:
+        written = export(directory)
+    except OSError as error:
+        message = f"{directory}: cannot be written: {error.strerror}"
+        raise click.ClickException(message) from error
+    for path in written:
         click.echo(path)

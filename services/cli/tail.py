@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from services.cli.common import UnreadableError, bus_option, config_options, settings_from
+from services.text.clean import visible
 
 if TYPE_CHECKING:
     from services.bus.ports import Bus, Record
 
 FOLLOW_WAIT_S = 60.0
+"""A wait that ends now and then anyway; appended records end it at once."""
 
 
 @click.command()
@@ -72,22 +74,23 @@ async def _print(bus: Bus, topic: str, *, fresh: bool, follow: bool, form: str, 
 
 
 def _line(record: Record, form: str, *, meta: bool) -> None:
-    """Print one record; a tombstone shows only in its wrapping."""
+    """Print one record; a tombstone shows only in its wrapping, and nothing that is printed steers a terminal."""
     if record.value is None and not meta:
         return
-    text = record.value.decode("utf-8", "replace") if record.value is not None else None
-    if meta:
-        text = json.dumps(_wrapped(record, text), ensure_ascii=False)
-    if form == "pretty":
-        text = json.dumps(json.loads(text or "null"), ensure_ascii=False, indent=2)
-    sys.stdout.write(f"{text}\n")
-
-
-def _wrapped(record: Record, text: str | None) -> dict[str, object]:
+    text = "null" if record.value is None else record.value.decode("utf-8", "replace")
     try:
-        value = None if text is None else json.loads(text)
-    except ValueError:
-        value = text
+        value = json.loads(text)
+    except (ValueError, RecursionError):  # a dead letter may hold anything
+        value, text = text, json.dumps(text)
+    if meta:
+        value = _wrapped(record, value)
+    if meta or form == "pretty" or "\n" in text:
+        text = json.dumps(value, ensure_ascii=False, indent=2 if form == "pretty" else None)
+    text = text.encode("utf-8", "replace").decode()
+    sys.stdout.write(f"{visible(text) if sys.stdout.isatty() else text}\n")
+
+
+def _wrapped(record: Record, value: object) -> dict[str, object]:
     return {
         "topic": record.topic,
         "partition": record.partition,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from dataclasses import dataclass
 
@@ -12,8 +13,8 @@ PORT_MAX = 65_535
 BACKLOG = 128
 
 
-class NoFreePort(OSError):  # noqa: N818 - one clear line for the person who chose the port
-    """Neither the wanted port nor the next ones can be had."""
+class CannotListen(OSError):  # noqa: N818 - one clear line for the person who chose address and port
+    """The address is not this machine's, or neither the wanted port nor the next ones can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,17 @@ class Listener:
 
 def listen(host: str, port: int) -> Listener:
     """Listen on a port (0: any); a busy one leads to the next free of twenty."""
-    family, _, _, _, _ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, _, _, _, _ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        message = f"cannot listen on {host!r}: no such address"
+        raise CannotListen(errno.EADDRNOTAVAIL, message) from error
     last = port if port == 0 else min(port + PORTS_TRIED_MAX, PORT_MAX)
     for candidate in range(port, last + 1):
         if (found := _try(family, host, candidate)) is not None:
             return Listener(found, host, found.getsockname()[1], port)
     message = f"no free port on {host} from {port} to {last}"
-    raise NoFreePort(errno.EADDRINUSE, message)
+    raise CannotListen(errno.EADDRINUSE, message)
 
 
 def _try(family: int, host: str, port: int) -> socket.socket | None:
@@ -63,6 +68,7 @@ def _try(family: int, host: str, port: int) -> socket.socket | None:
         candidate.close()
         if error.errno == errno.EADDRINUSE:
             return None
-        raise
+        message = f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
+        raise CannotListen(error.errno, message) from error
     candidate.setblocking(False)  # noqa: FBT003 - the socket module's own signature
     return candidate

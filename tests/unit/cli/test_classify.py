@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from schemas import Verdict
 from services.classifier.classify import FIELD_LENGTH_MAX, Item, classify, load_model
 from services.cli import classify as command
+from services.cli import lines as lines_module
 from services.cli.main import main
 
 SHELLS = "North Korea shipped artillery shells to Russia, officials say"
@@ -90,8 +91,9 @@ def test_an_oversize_line_is_skipped_without_being_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over the limit, also without an end; the next line is read."""
-    monkeypatch.setattr(command, "LINE_BYTES_MAX", 1_000)
-    monkeypatch.setattr(command, "BUFFER_BYTES", 256)
+    for module in (command, lines_module):
+        monkeypatch.setattr(module, "LINE_BYTES_MAX", 1_000)
+    monkeypatch.setattr(lines_module, "BUFFER_BYTES", 256)
     long = b'{"title": "' + b"x" * 5_000 + b'"}'
     rows, code = classified(long + b'\n{"title": "x"}\n' + long, tmp_path)
     assert code == 1

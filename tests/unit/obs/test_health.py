@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from services.obs.health import Check, Health, read_port
-from services.obs.listen import Listener, NoFreePort, listen
+from services.obs.listen import CannotListen, Listener, listen
 from services.obs.metrics import Metrics
 
 
@@ -80,7 +80,7 @@ def test_no_free_port_is_one_clear_line() -> None:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.enter_context(listen("127.0.0.1", 65_535).socket)
-        with pytest.raises(NoFreePort, match=r"no free port on 127\.0\.0\.1 from 65535 to 65535"):
+        with pytest.raises(CannotListen, match=r"no free port on 127\.0\.0\.1 from 65535 to 65535"):
             listen("127.0.0.1", 65_535)
 
 
