@@ -77,13 +77,16 @@ class Screen(Protocol):
 
 async def run_demo(options: DemoOptions, screen: Screen, stop: asyncio.Event) -> bool:
     """Play the day, or the rest of it; return whether it led to what it must."""
-    world = World.load()
     async with AsyncExitStack() as stack:
+        parser = ParserPool(PollerSettings().parse_workers)
+        stack.push_async_callback(parser.close)
+        await parser.warm()
+        world = World.load()
         bus = await stack.enter_async_context(_bus(options))
         clock = VirtualClock(await reached(bus))
         metrics = Metrics()
         tape = read_tape(tape_of(world), "the demo day")
-        outside = _outside(world, tape, clock, screen.show)
+        outside = _outside(world, tape, parser, clock, screen.show)
         stack.push_async_callback(outside.close)
         await import_demo_lists(bus, tape.attached(FEED_LIST))
         parts = Parts(bus, clock, metrics, PollerSettings(interval=DEMO_INTERVAL), ordered=True)
@@ -143,11 +146,13 @@ async def _bus(options: DemoOptions) -> AsyncIterator[Bus]:
             yield bus
 
 
-def _outside(world: World, tape: Tape, clock: VirtualClock, show: Callable[[Alert], None]) -> Outside:
+def _outside(
+    world: World, tape: Tape, parser: ParserPool, clock: VirtualClock, show: Callable[[Alert], None]
+) -> Outside:
     settings = PollerSettings()
     return Outside(
         fetcher=TapePlayer(tape, clock, settings.body_max),
-        parser=ParserPool(settings.parse_workers),
+        parser=parser,
         poster=SinkPoster(world, clock),
         show=show,
         resolve_secret=lambda _reference: DEMO_SECRET,

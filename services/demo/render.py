@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from html import escape
 
 from services.demo.model import DemoFeed, Entry
@@ -27,6 +28,8 @@ _RSS_NAMES = (
     'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
 )
 
+ENTRIES_KEPT = 2_000
+"""Rendered entries kept: the day's, each of which stands in many documents."""
 _MARKUP = re.compile(r"</?[a-z]+[^<>]*>|&(?:[a-z]+|#\d+);")
 _PARAGRAPH = re.compile(r"<p[ >]")
 
@@ -58,6 +61,7 @@ def _rss(feed: DemoFeed, entries: Sequence[Entry], updated: datetime) -> str:
     return f'<rss version="2.0" {_RSS_NAMES}>\n<channel>\n{lines}\n</channel>\n</rss>\n'
 
 
+@lru_cache(ENTRIES_KEPT)
 def _rss_item(entry: Entry) -> str:
     """Return one ``<item>`` of RSS 2.0."""
     lines = [
@@ -88,6 +92,7 @@ def _rdf(feed: DemoFeed, entries: Sequence[Entry], updated: datetime) -> str:
     return f"<rdf:RDF {space} {names}>\n{channel}{items}\n</rdf:RDF>\n"
 
 
+@lru_cache(ENTRIES_KEPT)
 def _rdf_item(entry: Entry) -> str:
     """Return one ``<item>`` of RSS 1.0."""
     lines = [
@@ -123,6 +128,7 @@ def _atom(feed: DemoFeed, entries: Sequence[Entry], updated: datetime) -> str:
     return f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{feed.language}">\n{lines}\n</feed>\n'
 
 
+@lru_cache(ENTRIES_KEPT)
 def _atom_entry(entry: Entry) -> str:
     """Return one ``<entry>`` of Atom."""
     lines = [

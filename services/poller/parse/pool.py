@@ -57,6 +57,10 @@ class ParserPool:
             self._idle.append(worker)
             return document
 
+    async def warm(self) -> None:
+        """Start a worker before there is a document, so that the first one does not wait for it."""
+        self._idle.append(await self._worker())
+
     async def close(self) -> None:
         """End the idle workers; a busy one ends with its ``parse``."""
         idle, self._idle = self._idle, []
