@@ -41,6 +41,15 @@ async def test_documents_are_read_in_one_process_after_another(pool: ParserPool)
     assert len(pool._idle) == 1
 
 
+async def test_a_warm_pool_has_its_worker_before_the_first_document(pool: ParserPool) -> None:
+    """What was started early is what reads the first document."""
+    await pool.warm()
+    (worker,) = pool._idle
+
+    assert await title(pool) == "Title of a"
+    assert pool._idle == [worker]
+
+
 async def test_a_killed_worker_is_replaced(pool: ParserPool) -> None:
     """It costs nothing but itself, also when it died while idle."""
     await title(pool)
