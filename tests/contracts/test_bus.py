@@ -255,6 +255,7 @@ async def test_waiting_ends_when_the_time_is_up(bus: Bus) -> None:
     membership = await bus.join("g", [STORIES.name])
     tail = await bus.tail([STORIES.name])
     await asyncio.wait_for(asyncio.gather(membership.wait(0.02), tail.wait(0.02), tail.wait(0)), SOON_S)
+    assert not await tail.poll()
 
 
 async def test_waiting_ends_when_the_assignment_changes(bus: Bus) -> None:
@@ -274,8 +275,10 @@ async def test_waiting_ends_when_the_bus_closes(open_bus: Opener) -> None:
     membership, tail = await bus.join("g", [STORIES.name]), await bus.tail([STORIES.name])
     waiting = asyncio.gather(membership.wait(60), tail.wait(60))
     await asyncio.wait([asyncio.ensure_future(tail.wait(0.02))])
+    assert not waiting.done()
     await bus.close()
     await asyncio.wait_for(waiting, SOON_S)
+    assert waiting.done()
 
 
 async def test_a_cancelled_poll_has_taken_nothing(bus: Bus) -> None:

@@ -92,18 +92,24 @@ async def test_what_fails_beside_the_services_stops_them_too() -> None:
         await asyncio.wait_for(run_all([healthy], SystemClock(), asyncio.Event(), no_notice, upkeep()), 5)
 
 
-async def test_a_drain_that_hangs_is_cut_off_after_a_grace() -> None:
+async def test_a_drain_that_hangs_is_cut_off_after_a_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM ends the process within seconds even when a drain does not come back."""
+    ended: list[bool] = []
 
     class Hanging(Scripted):
         async def drain(self, now: datetime) -> Progress:
-            await asyncio.Event().wait()
-            raise AssertionError
+            try:
+                return await asyncio.Event().wait()  # type: ignore[return-value]
+            finally:
+                ended.append(True)
 
+    monkeypatch.setattr("services.runner.DRAIN_GRACE_S", 0.05)
     stop = asyncio.Event()
     stop.set()
 
     await asyncio.wait_for(run(Hanging("poller", []), SystemClock(), stop, no_notice), 5)
+
+    assert ended == [True]
 
 
 def test_waits_are_bounded_at_both_ends() -> None:

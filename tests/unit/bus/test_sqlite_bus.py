@@ -21,6 +21,7 @@ from tests.bus_process import finish, heard, start
 async def test_it_is_a_bus() -> None:
     """The type checker holds it against the port."""
     bus: Bus = await SqliteBus.open(":memory:")
+    assert isinstance(bus, SqliteBus)
     await bus.close()
 
 

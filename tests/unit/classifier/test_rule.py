@@ -166,10 +166,13 @@ def test_an_explanation_shows_the_statement_the_words_and_the_working() -> None:
     assert "no arms nexus" in explain_item(Item("x", "Putin congratulates Kim Jong Un"), load_model())
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece",
     ["<a", "&am", ". ", ".", "'", "kim putin ", "thank ", f"{SHELLS} ", "a\u00ad", " \n", "Russia, China, "],
 )
 def test_a_hostile_text_costs_time_in_proportion(piece: str) -> None:
-    """A field at its limit is judged in seconds, whatever it repeats; the suite's time-out is the judge."""
-    judged("News", text="North Korea " + piece * (FIELD_LENGTH_MAX // 4 // len(piece)))
+    """Whatever a long field repeats, it is judged whole in seconds: what grows with its square ends at the time-out."""
+    verdict = judged("News", text="North Korea " + piece * (FIELD_LENGTH_MAX // 10 // len(piece)))
+    assert verdict.truncated == ()
+    assert len(verdict.evidence) <= SPANS_MAX

@@ -253,7 +253,7 @@ async def test_a_full_desk_asks_to_come_back_later(monkeypatch: pytest.MonkeyPat
     "path", ["/", "/nowhere", "/api/v1/alerts", "/api/v1/nowhere", "/api/v1/openapi.json"]
 )
 async def test_every_answer_carries_the_security_headers(path: str) -> None:
-    """Errors, too."""
+    """Pages, files and errors alike."""
     async with a_desk(korean()) as (client, _, _):
         answer = await client.get(path)
     assert answer.headers["Content-Security-Policy"] == CSP

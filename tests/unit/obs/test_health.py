@@ -92,11 +92,13 @@ async def test_the_server_closes_within_a_second() -> None:
         await answer.read()
         async with asyncio.timeout(1):
             await health.close()
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await client.get(f"{listener.url}/live")
 
 
 @pytest.mark.parametrize(("text", "port"), [("off", None), ("0", 0), ("9642", 9642)])
 def test_health_port_words(text: str, port: int | None) -> None:
-    """``--health-port 0|PORT|off``."""
+    """What ``--health-port`` takes: off, 0 for any, or a port."""
     assert read_port(text) == port
 
 

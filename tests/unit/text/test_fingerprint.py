@@ -97,4 +97,4 @@ def test_only_paragraphs_that_are_somebodys_are_hashed() -> None:
 def test_hostile_lengths_cost_a_bounded_time(piece: str) -> None:
     """A megabyte of combining marks, ligatures or digits is cut before it can hurt."""
     text = piece * (1_000_000 // len(piece))
-    fingerprint(text, text, text)
+    assert len(fingerprint(text, text, text).signature) in {0, PLACES}
