@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from schemas import Alert, Delivery, Subscriber
     from schemas.delivery import DeliveryStatus
 
-CHANNEL_TIMEOUT_S = 10.0
-"""For one attempt on any channel, so that one dead receiver holds the others up for seconds, not minutes."""
+CHANNEL_TIMEOUT_S = 5.0
+"""For one attempt on any channel: a dead receiver holds the others up for seconds, and a round of attempts ends well
+before the lease does (10 s, renewed when a third has passed), or a standby would send the same alerts."""
 BACKOFF_FIRST = timedelta(seconds=30)
 BACKOFF_MAX = timedelta(hours=1)
 DOUBLINGS_MAX = 7

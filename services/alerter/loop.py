@@ -22,6 +22,7 @@ from services.bus.ports import NO_INPUT, LaneLost
 from services.bus.topics import ALERTS, DELIVERIES
 from services.obs import log
 from services.obs.metrics import Metrics
+from services.obs.records import dead_lettered
 from services.text.times import moment, stamp
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ class Alerter:
             ledger.add(entries.values())
             self._metrics.skip("alert_repeated", repeated)
             self._account(lines)
-            self._bury(dead)
+            for record, detail in dead:
+                dead_lettered(record, "alert_undecodable", ALERTER, detail, self._metrics)
 
         return Step(messages, adopt)
 
@@ -220,20 +222,6 @@ class Alerter:
                     status=line.status,
                     attempts=line.attempts,
                 )
-
-    def _bury(self, dead: Sequence[tuple[Record, str]]) -> None:
-        """Count and log dead letters."""
-        for record, detail in dead:
-            self._metrics.skip("alert_undecodable")
-            self._metrics.inc("tumen_dead_letters_total", topic=record.topic)
-            log.emit(
-                "record.dead_lettered",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                stage=ALERTER,
-                error=detail,
-            )
 
 
 def _alert(record: Record) -> Alert:

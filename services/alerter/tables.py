@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from schemas.common import Wire
 from services.bus.codec import Undecodable, decode
-from services.obs import log
+from services.obs.records import skipped
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -57,13 +57,5 @@ def readable(record: Record, model: type[M], metrics: Metrics) -> M | None:
     try:
         return decode(record, model)
     except Undecodable as error:
-        metrics.skip("table_undecodable")
-        log.emit(
-            "record.skipped",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            reason="table_undecodable",
-            detail=error.detail,
-        )
+        skipped(record, "table_undecodable", error.detail, metrics)
         return None

@@ -18,6 +18,7 @@ from services.correlator.news import NoNews, find_news, told_by
 from services.correlator.standing import storyline_after
 from services.obs import log
 from services.obs.metrics import Metrics
+from services.obs.records import dead_lettered, skipped
 from services.text.times import moment, stamp
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class CorrelatorStage:
     """Folds verdicts into storylines and says when somebody must be told."""
 
     state_topics = (STORYLINES.name, STORYLINE_MEMBERS.name, ALERTS.name)
+    """Read in this order: an alert is remembered with its storyline."""
 
     def __init__(self, lane: Lane, metrics: Metrics | None = None) -> None:
         """Start empty; ``load`` brings what the lane knew."""
@@ -71,18 +73,14 @@ class CorrelatorStage:
             elif record.topic == STORYLINE_MEMBERS.name:
                 self._memory.put(decode(record, StorylineMember))
             else:
-                alert = decode(record, Alert)
-                self._memory.told[alert.storyline_id] = told_by(alert)
+                self._load_told(decode(record, Alert))
         except Undecodable as error:
-            self._metrics.skip("state_undecodable")
-            log.emit(
-                "record.skipped",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason="state_undecodable",
-                detail=error.detail,
-            )
+            skipped(record, "state_undecodable", error.detail, self._metrics)
+
+    def _load_told(self, alert: Alert) -> None:
+        """Take the last alert of a storyline; the topic also keeps those of storylines that were forgotten."""
+        if alert.storyline_id in self._memory.storylines:
+            self._memory.told[alert.storyline_id] = told_by(alert)
 
     def step(self, records: Sequence[Record], now: datetime) -> Step:
         """Decide on verdicts, or, without any, on storylines that have been quiet for too long."""
@@ -170,16 +168,7 @@ class CorrelatorStage:
                 reason=alert.reason,
             )
         for record, detail in draft.dead:
-            self._metrics.skip("verdict_undecodable")
-            self._metrics.inc("tumen_dead_letters_total", topic=record.topic)
-            log.emit(
-                "record.dead_lettered",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                stage=CORRELATOR,
-                error=detail,
-            )
+            dead_lettered(record, "verdict_undecodable", CORRELATOR, detail, self._metrics)
 
     def _forget(self, now: datetime) -> Step:
         """End the storylines whose time is up, with their members."""

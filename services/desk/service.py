@@ -13,8 +13,8 @@ from services.bus.topics import ALERTS
 from services.clock import Clock
 from services.desk.projection import Entry, Projection
 from services.desk.stream import Hub
-from services.obs import log
 from services.obs.metrics import Metrics
+from services.obs.records import skipped
 
 
 class Desk:
@@ -50,15 +50,7 @@ class Desk:
         try:
             alert = decode(record, Alert)
         except Undecodable as error:
-            self.metrics.skip("alert_undecodable")
-            log.emit(
-                "record.skipped",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason="alert_undecodable",
-                detail=error.detail,
-            )
+            skipped(record, "alert_undecodable", error.detail, self.metrics)
             return None
         return Entry(record.offset, alert, alert.to_json())
 

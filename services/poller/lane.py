@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -12,8 +12,10 @@ from schemas.feed import Feed
 from schemas.feed_seen import FeedSeen
 from schemas.feed_state import FeedState
 from services.bus.codec import Undecodable, dead_letter, decode, encode, tombstone
+from services.bus.loop import Step
 from services.bus.ports import Message
 from services.bus.topics import FEED_EVENTS, FEED_SEEN, FEED_STATE, FEEDS, STORIES
+from services.obs.records import dead_lettered, skipped
 from services.poller.decide import Decision, decide
 from services.poller.politeness import first_offset, wished_interval
 from services.poller.report import report
@@ -85,8 +87,8 @@ class FeedLane:
         async for record in self.lane.restore(topic):
             try:
                 table[record.key] = decode(record, model)
-            except Undecodable:
-                self._metrics.skip("state_undecodable")
+            except Undecodable as error:
+                skipped(record, "state_undecodable", error.detail, self._metrics)
 
     def _schedule(self, feed: Feed, now: datetime, spread: timedelta = timedelta(0)) -> None:
         """Put a feed where its state says; one that was never asked is due at once."""
@@ -101,31 +103,43 @@ class FeedLane:
             self.schedule.hold(host, moment(state.due_at))
         self.schedule.put(feed.id, host, due_at)
 
-    def take_feeds(self, records: tuple[Record, ...], now: datetime) -> list[Message]:
-        """Adopt what the feed list says; return tombstones for what a removed feed leaves, and dead letters."""
-        messages = list[Message]()
+    def take_feeds(self, records: tuple[Record, ...], now: datetime) -> Step:
+        """Decide on records of the feed list: tombstones for what a removed feed leaves, and dead letters."""
+        listed: list[tuple[str, Feed | None]] = []
+        dead: list[tuple[Record, str]] = []
         for record in records:
             try:
-                feed = None if record.value is None else decode(record, Feed)
+                listed.append((record.key, None if record.value is None else decode(record, Feed)))
             except Undecodable as error:
-                messages.append(_dead(record, error))
-                self._metrics.inc("tumen_dead_letters_total", topic=FEEDS.dlq.name)
-                continue
+                dead.append((record, error.detail))
+        gone = [key for key, feed in listed if feed is None]
+        messages = [*self._tombstones(gone, stamp(now)), *(_dead(*letter) for letter in dead)]
+        return Step(messages, lambda: self._adopt_feeds(listed, dead, now))
+
+    def _tombstones(self, feed_ids: Iterable[str], at: str) -> Iterator[Message]:
+        for feed_id in feed_ids:
+            for topic in (FEED_STATE, FEED_SEEN):
+                yield tombstone(topic, partition=self.lane.partition, key=feed_id, source=GROUP, at=at)
+
+    def _adopt_feeds(
+        self, listed: list[tuple[str, Feed | None]], dead: list[tuple[Record, str]], now: datetime
+    ) -> None:
+        """Take committed records of the feed list into memory, in their order."""
+        for key, feed in listed:
             if feed is None:
-                messages.extend(self._remove(record.key, now))
+                self._drop(key)
             elif self.feeds.get(feed.id) != feed:
                 self.feeds[feed.id] = feed
                 if feed.id not in self._in_flight:
                     self._schedule(feed, now)
-        return messages
+        for record, detail in dead:
+            dead_lettered(record, "feed_undecodable", GROUP, detail, self._metrics)
 
-    def _remove(self, feed_id: str, now: datetime) -> Iterator[Message]:
+    def _drop(self, feed_id: str) -> None:
         self.feeds.pop(feed_id, None)
         self.schedule.drop(feed_id)
         self.states.pop(feed_id, None)
         self.seens.pop(feed_id, None)
-        for topic in (FEED_STATE, FEED_SEEN):
-            yield tombstone(topic, partition=self.lane.partition, key=feed_id, source=GROUP, at=stamp(now))
 
     def start(self, now: datetime, turns_max: int) -> list[tuple[Turn, Feed, FeedState | None]]:
         """Return whose turn it is, with what a request needs."""
@@ -169,7 +183,7 @@ class FeedLane:
             self._schedule(current, now)
 
 
-def _dead(record: Record, error: Undecodable) -> Message:
+def _dead(record: Record, detail: str) -> Message:
     return dead_letter(
-        record, group=GROUP, stage="feeds", error=error.detail, error_class="Undecodable", attempts=1
+        record, group=GROUP, stage="feeds", error=detail, error_class="Undecodable", attempts=1
     )

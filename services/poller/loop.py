@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from services.bus.loop import Progress
+from services.bus.loop import Progress, Step, commit
 from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, LaneLost
 from services.obs.metrics import Metrics
 from services.poller.lane import GROUP as POLLER
@@ -107,14 +107,13 @@ class Poller:
             task.cancel()
 
     async def _read_feeds(self, feeds: FeedLane, now: datetime) -> Progress:
-        """Adopt the records of the feeds topic and commit the offset."""
+        """Commit what the records of the feeds topic lead to, and adopt it."""
         total = Progress()
         try:
             while (batch := await feeds.lane.poll()).records:
-                messages = feeds.take_feeds(batch.records, now)
-                async with feeds.lane.transaction(batch) as outbox:
-                    outbox.send_all(messages)
-                total += Progress(len(batch.records), len(messages))
+                step = feeds.take_feeds(batch.records, now)
+                await commit(feeds.lane, batch, step)
+                total += Progress(len(batch.records), len(step.messages))
         except LaneLost:
             self._forget(feeds)
         return total
@@ -205,8 +204,7 @@ async def _commit(lane: FeedLane, now: datetime) -> Progress:
     while lane.answers:
         verdicts = list(_fill(lane, now))
         messages = [message for verdict in verdicts for message in verdict.messages]
-        async with lane.lane.transaction(NO_INPUT) as outbox:
-            outbox.send_all(messages)
+        await commit(lane.lane, NO_INPUT, Step(messages))
         del lane.answers[: len(verdicts)]
         for verdict in verdicts:
             lane.adopt(verdict, now)
@@ -219,7 +217,8 @@ def _fill(lane: FeedLane, now: datetime) -> Iterator[Verdict]:
     size = 0
     for answer in lane.answers:
         verdict = lane.judge(answer, now)
-        size += sum(len(message.value or b"") for message in verdict.messages)
-        if size > BATCH_BYTES_MAX and size > sum(len(m.value or b"") for m in verdict.messages):
+        added = sum(len(message.value or b"") for message in verdict.messages)
+        if size and size + added > BATCH_BYTES_MAX:
             return
+        size += added
         yield verdict

@@ -14,9 +14,10 @@ from services.net.gate import RefusedAddress
 if TYPE_CHECKING:
     from services.net.gate import Gate
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 5.0
 """For a whole request: a receiver is to take the alert, not to work on it meanwhile."""
 HEADER_BYTES_MAX = 16 * 1024
+"""One header line of an answer, of which we read the status and Retry-After."""
 
 
 class AiohttpPoster:

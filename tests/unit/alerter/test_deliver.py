@@ -11,6 +11,9 @@ import pytest
 from schemas import Alert, Delivery, Subscriber
 from services.alerter import deliver
 from services.alerter.channels import Delivered, Outcome, Refused, Retry
+from services.alerter.channels.post import TIMEOUT_S
+from services.bus.sqlite.bus import LEASE_S
+from services.bus.sqlite.groups import RENEWALS_PER_LEASE
 from services.text.ids import stable_id
 from services.text.times import moment
 from tests.builders import a_subscriber, an_alert
@@ -107,3 +110,8 @@ async def test_a_channel_that_hangs_is_left_after_its_time(monkeypatch: pytest.M
     monkeypatch.setattr(deliver, "CHANNEL_TIMEOUT_S", 0.01)
     outcome = await deliver.attempt({"console": Hanging()}, an_alert(), a_delivery(), a_subscriber(), NOW)
     assert outcome == Retry("timed out")
+
+
+def test_a_round_of_attempts_ends_before_the_lease_does() -> None:
+    """Else a standby would take the lane over and send the same alerts, because one receiver is slow."""
+    assert max(deliver.CHANNEL_TIMEOUT_S, TIMEOUT_S) < LEASE_S * (1 - 1 / RENEWALS_PER_LEASE)

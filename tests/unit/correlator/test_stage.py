@@ -409,8 +409,9 @@ def test_a_step_changes_nothing_until_it_is_adopted(log: Log) -> None:
     assert log.stage.next_wakeup() is None
 
 
-def test_a_storyline_quiet_for_200_days_is_forgotten_with_its_members(log: Log) -> None:
-    """At the midnight after; its alerts stay; a story that comes later opens anew."""
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_storyline_quiet_for_200_days_is_forgotten_with_its_members(log: Log, restarted: bool) -> None:
+    """At the midnight after; its alerts stay; a story that comes later opens anew, also after a restart."""
     log.hear(a_verdict(), a_copy())
     due = log.stage.next_wakeup()
     assert due == moment("2026-11-29T00:00:00.000Z")
@@ -420,7 +421,10 @@ def test_a_storyline_quiet_for_200_days_is_forgotten_with_its_members(log: Log) 
     assert log.latest(STORYLINES.name) == log.latest(STORYLINE_MEMBERS.name) == {}
     assert len(log.latest(ALERTS.name)) == 1
     assert log.stage.next_wakeup() is None
-    assert len(log.hear(a_verdict(a_story(revision=2)))) == 1
+    if restarted:
+        log.restart()
+    (again,) = log.hear(a_verdict(a_story(revision=2)))
+    assert (again.kind, again.supersedes) == ("opened", None)
 
 
 def test_news_puts_off_forgetting(log: Log) -> None:

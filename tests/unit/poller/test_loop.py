@@ -334,6 +334,7 @@ async def test_a_feed_record_that_cannot_be_read_is_a_dead_letter(bench: Bench) 
     dead: list[Record] = [record async for record in bench.bus.read(FEEDS.dlq.name)]
     assert [record.key for record in dead] == ["bad"]
     assert await bench.guids() == ["A old"]
+    assert poller._metrics.value("tumen_skips_total", reason="feed_undecodable") == 1
 
 
 async def test_state_that_cannot_be_read_costs_a_poll_and_no_flood(bench: Bench) -> None:
