@@ -15,7 +15,6 @@ from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlencode
 
 from aiohttp import web
-from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.alert import Alert, AlertKind
@@ -136,7 +135,7 @@ class BadRequest(Exception):  # noqa: N818 - the status it becomes
     """A request that cannot be answered; the message is one line for its sender."""
 
 
-def read_query(query: MultiMapping[str], model: type[Q]) -> Q:
+def read_query(query: Mapping[str, str], model: type[Q]) -> Q:
     """Return the query as its model; BadRequest names the parameter and what is wrong with it.
 
     An empty value is no value: forms send their empty fields, too.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from services.desk.api import API, BadRequest, problem
 from services.obs import log
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ErrorPage: TypeAlias = Callable[[int, str | None], web.Response]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import services
 from services.desk.api import ENDPOINTS, PROBLEM, Endpoint, Problem, Query
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _REF = "#/components/schemas/{model}"
 
