@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from services.bootstrap.live import LiveOptions, run_live
 from services.cli.main import main
+from services.settings import Settings
 from tests.live import ARMS_TITLE, PLAIN_TITLE, newsroom, tumen, until
 
 STOP_S_MAX = 5.0
@@ -57,7 +59,7 @@ async def test_a_story_reaches_a_subscriber_once_and_the_process_stops_when_told
 async def test_services_alone_make_the_same_pipeline(tmp_path: Path) -> None:
     """Each service as its own process on one database; each stops within five seconds.
 
-    In the quick suite the two other tests hold the halves of it: processes of their own, and a story told once.
+    In the quick suite the other tests hold its parts: a story told once, a service alone, processes on one database.
     """
     async with newsroom() as room:
         feeds, subscribers = room.list_of(["harbour"], tmp_path), room.subscribers(tmp_path)
@@ -76,7 +78,7 @@ async def test_services_alone_make_the_same_pipeline(tmp_path: Path) -> None:
 
 
 async def test_once_does_what_is_due_and_ends(tmp_path: Path) -> None:
-    """`--once` in a process of its own on one database runs each service to the end of its work; failing feeds are no failure of the poller."""
+    """`--once` runs each service to the end of its work; failing feeds are no failure of the poller."""
     async with newsroom() as room:
         room.publish("harbour", ARMS_TITLE)
         feeds = room.list_of(["harbour"], tmp_path)
@@ -84,10 +86,11 @@ async def test_once_does_what_is_due_and_ends(tmp_path: Path) -> None:
             feeds.read_text() + '[[feeds]]\nxmlUrl = "http://127.0.0.1:9/closed"\ntitle = "Closed"\n'
         )
         bus = f"sqlite:{tmp_path}/once.db"
-        for name in SERVICES:
-            process = await tumen(name, "--once", "--bus", bus, "--feeds", str(feeds))
-            _, logged = await asyncio.wait_for(process.communicate(), 30)
-            assert process.returncode == 0, logged.decode()
+        process = await tumen("poller", "--once", "--bus", bus, "--feeds", str(feeds))
+        _, logged = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 0, logged.decode()
+    for name in SERVICES[1:]:
+        await asyncio.wait_for(run_live(Settings(bus=bus), LiveOptions((name,), once=True), print), 30)
     printed = await asyncio.to_thread(CliRunner().invoke, main, ["tail", "verdicts", "--bus", bus])
 
     verdict = json.loads(printed.stdout)

@@ -15,17 +15,21 @@ SHARED = sorted(set(TESTS.rglob("*.py")) - set(FILES))
 """What several test files use: builders, fakes, drivers of processes and browsers."""
 WORDS_MIN = 3
 """A sentence; less names a method again."""
-EXPECTING = frozenset({"raises", "fail"})
-"""Calls of pytest that can fail a test."""
+EXPECTING = frozenset({"raises", "fail", "validate"})
+"""Calls of pytest and of a JSON Schema validator that can fail a test."""
 REFUSED = {"mock", "unittest.mock", "pytest_mock"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @cache
-def functions(path: Path) -> tuple[Function, ...]:
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return the whole syntax tree of a file."""
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"), str(path))))
+
+
+def functions(path: Path) -> list[Function]:
     """Return every function of a file, methods and inner ones too."""
-    tree = ast.parse(path.read_text("utf-8"), str(path))
-    return tuple(node for node in ast.walk(tree) if isinstance(node, Function))
+    return [node for node in nodes(path) if isinstance(node, Function)]
 
 
 def promises_of(path: Path) -> Iterator[Function]:
@@ -33,49 +37,53 @@ def promises_of(path: Path) -> Iterator[Function]:
     return (function for function in functions(path) if function.name.startswith("test_"))
 
 
-def checks(function: Function, own: frozenset[str]) -> bool:
-    """Whether a function asserts, expects an exception, or calls a function of the tests that does."""
-    return any(
-        isinstance(node, ast.Assert)
-        or (isinstance(node, ast.Attribute) and node.attr in EXPECTING)
-        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own)
-        for node in ast.walk(function)
-    )
+@cache
+def calls(function: Function) -> frozenset[str]:
+    """Return the bare names that a function calls; EXPECTING's and ``assert`` stand for what can fail."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            found.add("assert")
+        elif isinstance(node, ast.Attribute) and node.attr in EXPECTING:
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found.add(node.func.id)
+    return frozenset(found)
+
+
+def checking(known: list[Function], names: frozenset[str]) -> frozenset[str]:
+    """Return ``names`` and those of the functions that call one of them, directly or through others."""
+    while (more := names | {function.name for function in known if calls(function) & names}) != names:
+        names = more
+    return names
 
 
 @cache
-def checking_names(path: Path) -> frozenset[str]:
-    """Return the names of the functions of a file, and of those shared by all, that check."""
-    known = [function for file in (path, *SHARED) for function in functions(file)]
-    names: frozenset[str] = frozenset()
-    while (more := frozenset(function.name for function in known if checks(function, names))) != names:
-        names = more
-    return names
+def checking_for_all() -> frozenset[str]:
+    """Return what can fail a test, wherever it stands."""
+    return checking([function for path in SHARED for function in functions(path)], EXPECTING | {"assert"})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(TESTS)))
 def test_every_test_says_its_promise_and_can_fail(path: Path) -> None:
     """A docstring of one sentence at least, and an assertion or an expected exception."""
+    can_fail = checking(functions(path), checking_for_all())
     for test in promises_of(path):
         place = f"{path.name}:{test.lineno} {test.name}"
         said = ast.get_docstring(test) or ""
         assert len(said.split()) >= WORDS_MIN, f"{place}: say the promise in a sentence"
         assert said.endswith((".", ")")), f"{place}: a sentence ends with a full stop"
-        assert checks(test, checking_names(path)), f"{place}: nothing in this test can fail"
+        assert calls(test) & can_fail, f"{place}: nothing in this test can fail"
 
 
 @pytest.mark.parametrize("path", [*FILES, *SHARED], ids=lambda path: str(path.relative_to(TESTS)))
 def test_no_test_sleeps_or_mocks(path: Path) -> None:
     """Waits are for events and time is an argument; fakes and real parts stand where mocks would."""
-    tree = ast.parse(path.read_text("utf-8"))
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    imported |= {
-        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
-    }
-    assert not imported & REFUSED
-    assert not [
-        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "sleep"
-    ]
+    for node in nodes(path):
+        line = f"{path.name}:{getattr(node, 'lineno', 0)}"
+        assert not (isinstance(node, ast.Attribute) and node.attr == "sleep"), line
+        assert not (isinstance(node, ast.ImportFrom) and node.module in REFUSED), line
+        assert not (isinstance(node, ast.Import) and {alias.name for alias in node.names} & REFUSED), line
 
 
 def test_no_two_promises_of_a_file_share_a_name() -> None:
