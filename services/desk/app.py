@@ -39,7 +39,7 @@ class Pages:
         self._desk = desk
         self._openapi = openapi()
         self.static = load_static()
-        self._templates = environment(self.static)
+        self._templates = environment()
 
     async def newest(self, request: web.Request) -> web.Response:
         """Show the newest alerts."""

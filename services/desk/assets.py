@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -27,6 +28,7 @@ class Static:
     content_type: str
 
 
+@cache
 def load_static() -> dict[str, Static]:
     """Return our static files by name."""
     files = sorted(path for path in (HERE / "static").iterdir() if path.suffix in STATIC_TYPES)
@@ -49,7 +51,8 @@ def static_handler(file: Static) -> Callable[[web.Request], Awaitable[web.Respon
     return handler
 
 
-def environment(static: dict[str, Static]) -> jinja2.Environment:
+@cache
+def environment() -> jinja2.Environment:
     """Return the templates: everything escaped, a missing value is a bug."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
@@ -60,7 +63,7 @@ def environment(static: dict[str, Static]) -> jinja2.Environment:
     )
     made.filters.update(shown=shown, concept=concept_words)
     made.globals.update(
-        static={name: file.url for name, file in static.items()},
+        static={name: file.url for name, file in load_static().items()},
         severities=SEVERITY_WORDS,
         quotations_listed=QUOTATIONS_LISTED,
         version=services.__version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 _REF = "#/components/schemas/{model}"
 
 
+@cache
 def openapi() -> bytes:
-    """Return the description as JSON."""
+    """Return the description as JSON; the models do not change while we run."""
     answers = {endpoint.answer for endpoint in ENDPOINTS if endpoint.answer is not None} | {Problem}
     refs, definitions = models_json_schema(
         [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)],
