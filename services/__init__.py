@@ -13,8 +13,11 @@ The pipeline, as pseudo-code::
         deliveries = route(alert, subscribers)         # one INTENT each, in the ledger
         send(deliveries)                               # retried until settled
 
+    desk.show(alerts)                                  # a page, an API, a live stream
+
 Every arrow is a topic on the bus (``services.bus``), every message a model in ``schemas``; every service offers
-``drain(now)`` and ``next_wakeup()``. ``bootstrap`` wires them; ``driver`` plays a virtual day.
+``drain(now)`` and ``next_wakeup()``. ``bootstrap`` wires them; ``runner`` runs them live, ``driver`` plays a virtual
+day (``demo``) from a tape (``replay``).
 """
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from services.bus.ports import BusUnavailable
 from services.bus.topics import ALERTS, FEEDS, STORIES, VERDICTS
 from services.correlator.stage import CORRELATOR
 from services.obs import log
-from services.poller.lane import GROUP as POLLER
+from services.poller.lane import POLLER
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,7 +16,7 @@ from services.bus.loop import LaneService
 from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, VERDICTS
 from services.correlator.stage import CORRELATOR, CorrelatorStage
 from services.desk.service import Desk
-from services.poller.lane import GROUP
+from services.poller.lane import POLLER
 from services.poller.loop import Poller
 from services.poller.model import PollerSettings
 
@@ -84,7 +84,7 @@ class Parts:
 
     async def make_poller(self, outside: Outside) -> Poller:
         """Return the poller, a member of its group."""
-        membership = await self.bus.join(GROUP, [FEEDS.name])
+        membership = await self.bus.join(POLLER, [FEEDS.name])
         return Poller(
             membership,
             outside.fetcher,

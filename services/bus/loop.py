@@ -80,7 +80,7 @@ class Stage(Protocol):
 
 
 class LaneService:
-    """A service whose lanes each run a stage: classifier and correlator as they are, alerter with senders."""
+    """A service whose lanes each run a stage: classifier and correlator."""
 
     def __init__(self, name: str, membership: Membership, make_stage: Callable[[Lane], Stage]) -> None:
         """Take the group membership and a maker of stages."""

@@ -17,10 +17,10 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from services.text.urls import URL_MAX
+
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-URL_MAX = 4_096
-"""Code points; longer ones are somebody's mistake or attack."""
 CONNECTIONS_MAX = 100
 """Open at once: politeness limits each host, this limits us."""
 PORT_UNPRIVILEGED = 1_024

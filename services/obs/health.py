@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from aiohttp import web
 
-from services.obs.listen import Listener, listen
+from services.obs.listen import PORT_MAX, Listener, listen
 from services.obs.metrics import Metrics
 
 Check: TypeAlias = Callable[[], str | None]
@@ -22,9 +22,9 @@ def read_port(text: str) -> int | None:
     """Return the port of ``--health-port 0|PORT|off``, None for off; ValueError says what is wrong."""
     if text == "off":
         return None
-    if text.isascii() and text.isdigit() and int(text) <= 65_535:  # noqa: PLR2004 - the highest port there is
+    if text.isascii() and text.isdigit() and int(text) <= PORT_MAX:
         return int(text)
-    message = f"not a port: {text!r} (write 0 for any, a number up to 65535, or off)"
+    message = f"not a port: {text!r} (write 0 for any, a number up to {PORT_MAX}, or off)"
     raise ValueError(message)
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from services.net.gate import Gate
     from services.poller.model import FailureKind, Headers, PollerSettings, Redirects
 
-__all__ = ["AiohttpFetcher", "Failure", "Fetcher", "Request", "Response"]
-
 REDIRECTS_MAX = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HEADER_BYTES_MAX = 16 * 1024

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.obs.metrics import Metrics
     from services.poller.model import Outcome, PollerSettings
 
-GROUP = "poller"
+POLLER = "poller"
 HOST_WIDE = frozenset({429, 503})
 """Statuses whose Retry-After speaks for the whole host."""
 
@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judged:
     """An answer and what it leads to; ``decision`` is None when the feed was removed meanwhile."""
 
     answer: Answer
@@ -119,7 +119,7 @@ class FeedLane:
     def _tombstones(self, feed_ids: Iterable[str], at: str) -> Iterator[Message]:
         for feed_id in feed_ids:
             for topic in (FEED_STATE, FEED_SEEN):
-                yield tombstone(topic, partition=self.lane.partition, key=feed_id, source=GROUP, at=at)
+                yield tombstone(topic, partition=self.lane.partition, key=feed_id, source=POLLER, at=at)
 
     def _adopt_feeds(
         self, listed: list[tuple[str, Feed | None]], dead: list[tuple[Record, str]], now: datetime
@@ -133,7 +133,7 @@ class FeedLane:
                 if feed.id not in self._in_flight:
                     self._schedule(feed, now)
         for record, detail in dead:
-            dead_lettered(record, "feed_undecodable", GROUP, detail, self._metrics)
+            dead_lettered(record, "feed_undecodable", POLLER, detail, self._metrics)
 
     def _drop(self, feed_id: str) -> None:
         self.feeds.pop(feed_id, None)
@@ -147,43 +147,43 @@ class FeedLane:
         self._in_flight.update(turn.feed_id for turn in turns)
         return [(turn, self.feeds[turn.feed_id], self.states.get(turn.feed_id)) for turn in turns]
 
-    def judge(self, answer: Answer, now: datetime) -> Verdict:
+    def judge(self, answer: Answer, now: datetime) -> Judged:
         """Decide on an answer; nothing changes until ``adopt``."""
         feed = self.feeds.get(answer.feed.id)
         if feed is None:
-            return Verdict(answer, None)
+            return Judged(answer, None)
         state, seen = self.states.get(feed.id), self.seens.get(feed.id)
         decision = decide(feed, state, seen, answer.outcome, now, self._settings)
-        return Verdict(answer, decision, tuple(self._messages(feed, decision, stamp(now))))
+        return Judged(answer, decision, tuple(self._messages(feed, decision, stamp(now))))
 
     def _messages(self, feed: Feed, decision: Decision, at: str) -> Iterator[Message]:
         partition = self.lane.partition
         for story in decision.stories:
             yield encode(
-                STORIES, story, partition=partition, key=story.id, source=GROUP, at=at, trace=story.id
+                STORIES, story, partition=partition, key=story.id, source=POLLER, at=at, trace=story.id
             )
-        yield encode(FEED_STATE, decision.state, partition=partition, key=feed.id, source=GROUP, at=at)
+        yield encode(FEED_STATE, decision.state, partition=partition, key=feed.id, source=POLLER, at=at)
         if decision.seen is not None:
-            yield encode(FEED_SEEN, decision.seen, partition=partition, key=feed.id, source=GROUP, at=at)
+            yield encode(FEED_SEEN, decision.seen, partition=partition, key=feed.id, source=POLLER, at=at)
         for event in decision.events:
-            yield encode(FEED_EVENTS, event, partition=partition, key=feed.id, source=GROUP, at=at)
+            yield encode(FEED_EVENTS, event, partition=partition, key=feed.id, source=POLLER, at=at)
 
-    def adopt(self, verdict: Verdict, now: datetime) -> None:
+    def adopt(self, judged: Judged, now: datetime) -> None:
         """Take a committed decision into memory and give the feed its next turn."""
-        feed = verdict.answer.feed
+        feed = judged.answer.feed
         self._in_flight.discard(feed.id)
         self.schedule.done(host_of(feed.url))
-        decision, current = verdict.decision, self.feeds.get(feed.id)
+        decision, current = judged.decision, self.feeds.get(feed.id)
         if current is not None and decision is not None:
             self.states[feed.id] = decision.state
             if decision.seen is not None:
                 self.seens[feed.id] = decision.seen
-            report(current, decision, verdict.answer.seconds, self._metrics)
+            report(current, decision, judged.answer.seconds, self._metrics)
         if current is not None:
             self._schedule(current, now)
 
 
 def _dead(record: Record, detail: str) -> Message:
     return dead_letter(
-        record, group=GROUP, stage="feeds", error=detail, error_class="Undecodable", attempts=1
+        record, group=POLLER, stage="feeds", error=detail, error_class="Undecodable", attempts=1
     )

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from services.bus.loop import Progress, Step, commit
 from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, LaneLost
 from services.obs.metrics import Metrics
-from services.poller.lane import GROUP as POLLER
-from services.poller.lane import Answer, FeedLane
+from services.poller.lane import POLLER, Answer, FeedLane
 from services.poller.model import Failure, Fetched, FetchFailed, NotModified, Request
 from services.poller.politeness import request_headers
 from services.poller.report import count_standing
@@ -30,12 +29,10 @@ if TYPE_CHECKING:
     from schemas.feed_state import FeedState
     from services.bus.ports import Lane, Membership
     from services.poller.fetch import Fetcher
-    from services.poller.lane import Verdict
+    from services.poller.lane import Judged
     from services.poller.model import Outcome, PollerSettings, Response
     from services.poller.parse.pool import Parser
     from services.poller.schedule import Turn
-
-__all__ = ["POLLER", "START_SPREAD", "Poller"]
 
 FETCHES_MAX = 100
 """In flight at once, over all hosts: sockets and bodies held in memory."""
@@ -202,23 +199,23 @@ async def _commit(lane: FeedLane, now: datetime) -> Progress:
     total = Progress()
     lane.answers.sort(key=lambda answer: answer.turn)
     while lane.answers:
-        verdicts = list(_fill(lane, now))
-        messages = [message for verdict in verdicts for message in verdict.messages]
+        judged = list(_fill(lane, now))
+        messages = [message for one in judged for message in one.messages]
         await commit(lane.lane, NO_INPUT, Step(messages))
-        del lane.answers[: len(verdicts)]
-        for verdict in verdicts:
-            lane.adopt(verdict, now)
+        del lane.answers[: len(judged)]
+        for one in judged:
+            lane.adopt(one, now)
         total += Progress(0, len(messages))
     return total
 
 
-def _fill(lane: FeedLane, now: datetime) -> Iterator[Verdict]:
+def _fill(lane: FeedLane, now: datetime) -> Iterator[Judged]:
     """Yield decisions until one transaction is full; the first always goes in."""
     size = 0
     for answer in lane.answers:
-        verdict = lane.judge(answer, now)
-        added = sum(len(message.value or b"") for message in verdict.messages)
+        one = lane.judge(answer, now)
+        added = sum(len(message.value or b"") for message in one.messages)
         if size and size + added > BATCH_BYTES_MAX:
             return
         size += added
-        yield verdict
+        yield one

@@ -32,7 +32,6 @@ class PollerSettings:
     host_spacing: timedelta = timedelta(seconds=1)
     timeout_total: timedelta = timedelta(seconds=30)
     body_max: int = 8 * 1024 * 1024
-    allow_private: bool = False
     parse_workers: int = 1
     user_agent: str = "tumen/0.1 (+https://tumen.example/bot)"
 

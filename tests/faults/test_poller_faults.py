@@ -15,7 +15,8 @@ from services.bus.ports import Batch, BusUnavailable, Lane, LaneLost, Membership
 from services.bus.sqlite import SqliteBus
 from services.bus.topics import FEED_SEEN, FEED_STATE, FEEDS, SQLITE_SHARDS, STORIES, Topic
 from services.poller.feedlist import feed_messages
-from services.poller.loop import POLLER, Poller
+from services.poller.lane import POLLER
+from services.poller.loop import Poller
 from services.poller.model import Failure, PollerSettings, Request, Response
 from tests.builders import a_feed
 from tests.fakes import InlineParser, ScriptedFetcher, an_item, an_rss, ok

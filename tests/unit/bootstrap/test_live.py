@@ -17,7 +17,7 @@ from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.live import health_port
 from services.bootstrap.observed import Observed
 from services.bootstrap.opening import open_bus
-from services.bootstrap.parts import SERVICES
+from services.bootstrap.parts import SERVICES, poller_settings
 from services.bootstrap.reading import latest
 from services.bus.loop import Progress
 from services.bus.ports import BusUnavailable
@@ -25,7 +25,8 @@ from services.bus.topics import FEEDS
 from services.clock import SystemClock
 from services.obs import log
 from services.obs.metrics import Metrics
-from services.settings import Settings, SettingsError
+from services.poller.model import PollerSettings
+from services.settings import PollerSection, Settings, SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,11 @@ def logged() -> Iterator[StringIO]:
     root.handlers = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+def test_the_poller_starts_from_the_defaults_that_the_settings_name() -> None:
+    """Demo and tests make PollerSettings by themselves: both tables of defaults are one."""
+    assert poller_settings(PollerSection()) == PollerSettings()
 
 
 class Failing:

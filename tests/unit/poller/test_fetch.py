@@ -18,7 +18,7 @@ from services.poller.model import Failure, PollerSettings, Request, Response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY = b"<rss>" + b"news " * 1000 + b"</rss>"
-SETTINGS = PollerSettings(allow_private=True, timeout_total=timedelta(seconds=5), body_max=100_000)
+SETTINGS = PollerSettings(timeout_total=timedelta(seconds=5), body_max=100_000)
 
 
 class Site:
@@ -213,9 +213,7 @@ async def test_a_server_that_trickles_ends_on_time(site: Site) -> None:
         return response
 
     site.handler = trickle
-    fetcher = AiohttpFetcher(
-        Gate(allow_private=True), PollerSettings(allow_private=True, timeout_total=timedelta(seconds=0.3))
-    )
+    fetcher = AiohttpFetcher(Gate(allow_private=True), PollerSettings(timeout_total=timedelta(seconds=0.3)))
     answer = await fetcher.fetch(Request(site.url()))
     await fetcher.close()
     assert answer == Failure("timeout", "no complete answer within 0.3 s")

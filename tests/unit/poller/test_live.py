@@ -15,7 +15,8 @@ from services.bus.topics import FEED_STATE, FEEDS, SQLITE_SHARDS, STORIES
 from services.net.gate import Gate
 from services.poller.feedlist import feed_messages
 from services.poller.fetch import AiohttpFetcher
-from services.poller.loop import POLLER, Poller
+from services.poller.lane import POLLER
+from services.poller.loop import Poller
 from services.poller.model import PollerSettings
 from services.poller.parse.pool import ParserPool
 from services.text.ids import stable_id
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2026, 5, 12, tzinfo=UTC)
-SETTINGS = PollerSettings(allow_private=True, host_spacing=timedelta(0), timeout_total=timedelta(seconds=10))
+SETTINGS = PollerSettings(host_spacing=timedelta(0), timeout_total=timedelta(seconds=10))
 
 
 async def test_a_feed_on_the_network_becomes_stories_on_the_log(tmp_path: Path) -> None:
@@ -47,9 +48,9 @@ async def test_a_feed_on_the_network_becomes_stories_on_the_log(tmp_path: Path) 
     bus = await SqliteBus.open(str(tmp_path / "bus.db"))
     await bus.append(feed_messages([feed], {}, SQLITE_SHARDS, NOW))
     parser = ParserPool(1)
-    for settings, days in ((PollerSettings(), 0), (SETTINGS, 1), (SETTINGS, 3)):
+    for private, settings, days in ((False, PollerSettings(), 0), (True, SETTINGS, 1), (True, SETTINGS, 3)):
         now = NOW + timedelta(days=days)
-        fetcher = AiohttpFetcher(Gate(allow_private=settings.allow_private), settings)
+        fetcher = AiohttpFetcher(Gate(allow_private=private), settings)
         poller = Poller(await bus.join(POLLER, [FEEDS.name]), fetcher, parser, settings, ordered=False)
         await poller.drain(now)
         while poller.owes(now, now):

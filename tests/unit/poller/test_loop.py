@@ -17,7 +17,8 @@ from services.bus.ports import Message, Record
 from services.bus.sqlite import SqliteBus
 from services.bus.topics import FEED_EVENTS, FEED_SEEN, FEED_STATE, FEEDS, SQLITE_SHARDS, STORIES, Topic
 from services.poller.feedlist import feed_messages
-from services.poller.loop import POLLER, Poller
+from services.poller.lane import POLLER
+from services.poller.loop import Poller
 from services.poller.model import Failure, PollerSettings, Request, Response
 from services.text.times import stamp
 from services.text.urls import partition_for, registered_domain
