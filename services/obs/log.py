@@ -16,8 +16,10 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from services.clock import SystemClock
 from services.obs.events import CONTEXT_FIELDS, EVENTS, Level
 from services.text.clean import visible
+from services.text.times import stamp
 
 Format = Literal["json", "console"]
 
@@ -53,7 +55,7 @@ def configure(
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _timed,
             _harmless,
             _json_line if format == "json" else _console_line,
         ],
@@ -115,6 +117,12 @@ class _Routed(logging.Handler):
             "library.message",
             fields,
         )
+
+
+def _timed(_logger: object, _level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say when, in the form of every timestamp of ours."""
+    line["at"] = stamp(SystemClock().now())
+    return line
 
 
 def _harmless(_logger: object, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

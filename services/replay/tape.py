@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
@@ -31,13 +31,11 @@ from services.text.ids import stable_id
 if TYPE_CHECKING:
     from warcio.recordloader import ArcWarcRecord
 
+    from services.poller.model import FailureKind
+
 WARC_VERSION = "WARC/1.1"
 BODY_BYTES_MAX = 64 * 1024 * 1024
 FAULT_TYPE = "application/vnd.tumen.fault+json"
-
-FaultKind: TypeAlias = Literal[
-    "timeout", "dns", "connect", "tls", "too_large", "redirects", "refused_address", "protocol"
-]
 
 
 class TapeError(Exception):
@@ -61,7 +59,7 @@ class Failed:
 
     url: str
     at: datetime
-    kind: FaultKind
+    kind: FailureKind
     detail: str
 
 

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_a_line_says_when_how_grave_what_and_the_fields(lines: Callable[[], list
     with log.bound(service="poller"):
         log.emit("service.drained", records=3, messages=4, seconds=0.25)
     (line,) = lines()
-    assert str(line.pop("at")).endswith("Z")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line.pop("at")))
     assert line == {
         "level": "debug",
         "event": "service.drained",
