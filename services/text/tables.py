@@ -38,7 +38,9 @@ class Block:
         """Return what the block holds; NotToml says where it is wrong."""
         try:
             return tomllib.loads(self.text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except RecursionError as error:  # its words depend on where the interpreter met its limit
+            raise NotToml(self.line, "not TOML: nested too deep") from error
+        except tomllib.TOMLDecodeError as error:
             said = str(error)
             found = _LINE.search(said)
             line = self.line + int(found[1]) - 1 if found else self.line

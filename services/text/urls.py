@@ -61,16 +61,9 @@ def registered_domain(url: str) -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return _private_suffix(host) or host
-    return host
-
-
-def _private_suffix(host: str) -> str | None:
-    try:
         found: str | None = _suffixes().privatesuffix(host)
-    except (UnicodeError, ValueError):
-        return None
-    return found
+        return found or host
+    return host
 
 
 def partition_for(domain: str, partitions: int) -> int:

@@ -99,6 +99,15 @@ def test_what_comes_later_is_live_once() -> None:
     assert (again.stories, again.seen, again.state.etag) == ((), None, '"2"')
 
 
+def test_a_small_edit_of_what_was_filed_is_filed_too() -> None:
+    """What a feed held at first does not become news by a comma; a new headline does."""
+    life = started(an_entry("old", summary="a comma"))
+    (edited,) = life.stories(fetched(an_entry("old", summary="a, comma")), T0 + HOUR)
+    assert (edited.revision, edited.change, edited.arrival) == (2, "minor", "backfill")
+    (renamed,) = life.stories(fetched(an_entry("old", title="Something else happened")), T0 + 2 * HOUR)
+    assert (renamed.revision, renamed.change, renamed.arrival) == (3, "major", "live")
+
+
 @pytest.mark.parametrize(
     ("published", "arrival"),
     [

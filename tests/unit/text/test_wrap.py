@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from services.text.wrap import columns, wrapped
 
 
-@pytest.mark.parametrize(("text", "width"), [("shells", 6), ("포탄", 4), ("砲弾abc", 7), ("é", 1), ("", 0)])
+@pytest.mark.parametrize(
+    ("text", "width"), [("shells", 6), ("포탄", 4), ("砲弾abc", 7), ("e\u0301", 1), ("\u200b", 0), ("", 0)]
+)
 def test_columns_are_those_of_a_terminal(text: str, width: int) -> None:
     """Wide letters take two columns, combining marks none."""
     assert columns(text) == width
