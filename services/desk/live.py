@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 import services
 from services.desk import api
 from services.desk.projection import read_position
 from services.desk.service import Desk
-from services.desk.stream import BEAT_SECONDS, RETRY_MS, STREAMS_MAX, Reader, alert_event, note, pump
+from services.desk.stream import BEAT_SECONDS, RETRY_MS, STREAMS_MAX, Reader, alert_event, note, pump, send
 from services.obs import log
 from services.text.times import stamp
 
@@ -47,9 +49,10 @@ class Live:
         self._count()
         return response
 
-    async def _write(self, response: web.StreamResponse, reader: Reader, opening: bytes) -> None:
+    async def _write(self, response: web.StreamResponse, reader: Reader, opening: Sequence[bytes]) -> None:
         try:
-            await response.write(opening)
+            for event in opening:
+                await send(response.write, event)
             reason = await pump(reader, response.write, self._beat, self._beat_seconds)
         except TimeoutError:
             reason = "slow"
@@ -59,16 +62,16 @@ class Live:
             self._desk.metrics.skip("stream_too_slow")
             log.emit("desk.stream_closed", reason=reason)
 
-    def _opening(self, last_event_id: str | None, query: api.StreamQuery) -> bytes:
+    def _opening(self, last_event_id: str | None, query: api.StreamQuery) -> list[bytes]:
         """Return hello and, for a reader that comes back, what it missed or that this cannot be told."""
-        parts = [f"retry: {RETRY_MS}\n".encode(), self._note("hello", version=services.__version__)]
+        parts = [f"retry: {RETRY_MS}\n".encode() + self._note("hello", version=services.__version__)]
         if last_event_id is not None:
             position = read_position(last_event_id)
             missed = None if position is None else self._desk.projection.since(position)
             if missed is None:
                 parts.append(self._note("reset"))
             parts += [alert_event(entry) for entry in missed or () if query.filter.wants(entry.alert)]
-        return b"".join(parts)
+        return parts
 
     def _beat(self) -> bytes:
         return self._note("beat")

@@ -108,16 +108,16 @@ async def pump(
         try:
             entry = await asyncio.wait_for(reader.queue.get(), beat_seconds)
         except TimeoutError:
-            await _write(write, beat())
+            await send(write, beat())
             continue
         if entry is None:
-            await _write(write, note("bye"))
+            await send(write, note("bye"))
             return "bye"
-        await _write(write, alert_event(entry))
+        await send(write, alert_event(entry))
     return "slow"
 
 
-async def _write(write: Write, data: bytes) -> None:
+async def send(write: Write, data: bytes) -> None:
     """Write with a time limit: a reader whose socket takes nothing must not hold memory."""
     async with asyncio.timeout(WRITE_SECONDS_MAX):
         await write(data)

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from services.desk.projection import Entry, Filter
-from services.desk.stream import QUEUE_MAX, STREAMS_MAX, Hub, event, note, pump
+from services.desk import stream
+from services.desk.stream import QUEUE_MAX, STREAMS_MAX, Hub, event, note, pump, send
 from tests.builders import an_alert
 
 
@@ -52,6 +53,17 @@ async def test_a_slow_reader_is_let_go() -> None:
     with hub.reader(Filter()) as reader:
         hub.publish([entry(position) for position in range(QUEUE_MAX + 1)])
         assert await pump(reader, sink.write, beat) == "slow"
+
+
+async def test_a_socket_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while a reader that came back is told what it missed: nobody may hold megabytes for ever."""
+
+    async def full(_data: bytes) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stream, "WRITE_SECONDS_MAX", 0.01)
+    with pytest.raises(TimeoutError):
+        await send(full, note("hello"))
 
 
 async def test_a_quiet_stream_beats() -> None:
