@@ -14,8 +14,8 @@ help: ## Say what there is
 run: $(VENV)/.run ## Play the demo day: alerts here, the desk on http://127.0.0.1:8642 (ARGS=--exit: at full speed, then stop)
 	@$(BIN)/tumen demo $(ARGS)
 
-test: $(VENV)/.dev ## Run every test that can run here
-	@$(BIN)/pytest -m "" $(ARGS)
+test: $(VENV)/.dev ## Run every test that can run here; without ARGS every branch of what decides must be run
+	@$(BIN)/pytest -m "" $(or $(ARGS),--cov)
 
 test-fast: $(VENV)/.dev ## Run the tests without broker, browser and chaos (at most a minute)
 	@$(BIN)/pytest $(ARGS)
