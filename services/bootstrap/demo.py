@@ -90,7 +90,7 @@ async def run_demo(options: DemoOptions, screen: Screen, stop: asyncio.Event) ->
         stack.push_async_callback(outside.close)
         await import_demo_lists(bus, tape.attached(FEED_LIST))
         parts = Parts(bus, clock, metrics, PollerSettings(interval=DEMO_INTERVAL), ordered=True)
-        day, url = await _play(stack, parts, outside, options, screen, stop)
+        day, url = await _play(stack, parts, clock, outside, options, screen, stop)
         if not day.finished:
             return True
         summary = await summarise(bus, world)
@@ -104,14 +104,13 @@ async def run_demo(options: DemoOptions, screen: Screen, stop: asyncio.Event) ->
 async def _play(  # noqa: PLR0913, PLR0917 - what a run is made of
     stack: AsyncExitStack,
     parts: Parts,
+    clock: VirtualClock,
     outside: Outside,
     options: DemoOptions,
     screen: Screen,
     stop: asyncio.Event,
 ) -> tuple[Day, str | None]:
     """Make the services and play; return the day and where the desk is."""
-    clock = parts.clock
-    assert isinstance(clock, VirtualClock)  # noqa: S101 - for the type checker
     if clock.now() > DAY_START:
         screen.resumed(clock.now())
     poller = await parts.make_poller(outside)

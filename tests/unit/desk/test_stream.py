@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from services.desk.projection import Entry, Filter
 from services.desk import stream
+from services.desk.projection import Entry, Filter
 from services.desk.stream import QUEUE_MAX, STREAMS_MAX, Hub, event, note, pump, send
 from tests.builders import an_alert
 
