@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+DURATION_MAX = timedelta(days=3_660)
+"""Nobody means more than ten years, and a moment that far from now is still a moment."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -26,4 +29,8 @@ def parse_duration(text: str) -> timedelta:
     if not compact or _DURATION.sub("", compact):
         message = f"not a duration: {text!r} (write 90s, 15m, 2h, 1d)"
         raise ValueError(message)
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(compact)))
+    seconds = sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(compact))
+    if seconds > DURATION_MAX.total_seconds():
+        message = f"longer than {DURATION_MAX.days} days: {text[:40]!r}"
+        raise ValueError(message)
+    return timedelta(seconds=seconds)

@@ -36,6 +36,11 @@ def test_a_later_source_wins(tmp_path: Path) -> None:
         ("bus = oops\n", r"tumen\.toml: not TOML: .*line 1"),
         ('\n[poller]\nintervall = "30m"\n', r"tumen\.toml:3: poller\.intervall: unknown setting"),
         ('[poller]\ninterval = "soon"\n', r"tumen\.toml:2: poller\.interval: not a duration: 'soon'"),
+        ('[poller]\ninterval = "99999999999d"\n', r"tumen\.toml:2: poller\.interval: longer than 3660 days"),
+        (
+            "[poller]\ninterval_max = 999999999999\n",
+            r"tumen\.toml:2: poller\.interval_max: Input should be less",
+        ),
         ("[polling]\n", r"tumen\.toml:1: polling: unknown setting"),
         ('[poller]\nbody_max = "8MB"\n', r"tumen\.toml:2: poller\.body_max: not a size"),
     ],

@@ -144,10 +144,11 @@ def test_a_silence_holds_where_all_its_matchers_do(matchers: list[tuple[str, str
         ({"ends_at": "2026-05-12T12:00:00.000Z"}, False),
         ({"expired_at": "2026-05-12T11:00:00.000Z"}, False),
         ({"expired_at": "2026-05-12T13:00:00.000Z"}, True),
+        ({"starts_at": "2026-02-31T00:00:00.000Z"}, False),
     ],
 )
 def test_a_silence_lasts_from_start_to_end_or_expiry(fields: dict[str, str], holds: bool) -> None:
-    """The end is not part of it."""
+    """The end is not part of it; one whose times are none silences nobody."""
     assert silenced(the_alert(), a_subscriber(), [a_silence(("tier", "=", "T1"), **fields)], NOW) is holds
 
 
