@@ -104,10 +104,7 @@ def _antecedents(read: list[Sentence], place: int) -> Iterable[Sentence]:
     if sentence.number == 0:
         yield from (other for other in read if other.field == "title")
         return
-    before = read[place - 1] if place else None
-    if before is None or before.field != sentence.field:
-        return
-    yield before
+    yield read[place - 1]  # of the same field: every sentence is in the list, in order
 
 
 def _statement(sentence: Sentence, other: Sentence | None, lexicon: Lexicon, reach: int) -> Statement:

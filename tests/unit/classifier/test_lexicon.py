@@ -51,6 +51,12 @@ def test_the_model_says_which_lists_and_weights_it_is() -> None:
     assert load_lexicon().version == version.lexicon
 
 
+def test_notes_beside_the_lists_are_no_lists(data: Path) -> None:
+    """A linguist may keep a README there."""
+    (data / "lexicon" / "README.md").write_text("Ask Kim before you change a form.", "utf-8")
+    assert set(load_lexicon(data).languages) == LANGUAGES
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [

@@ -69,6 +69,25 @@ def test_three_words_on_one_page_are_no_statement(title: str, summary: str) -> N
     assert not judged(title, summary).flagged
 
 
+@pytest.mark.parametrize("filler", ["one word more " * 34, "one word more " * 60])
+def test_words_far_apart_are_no_statement(filler: str) -> None:
+    """A sentence that never ends says nothing of what stands at its two ends."""
+    assert judged(f"Artillery shells were shipped {filler[:42]}by North Korea to Russia").flagged
+    assert not judged(f"Artillery shells were shipped {filler}by North Korea to Russia").flagged
+
+
+@pytest.mark.parametrize(
+    ("title", "flagged"),
+    [
+        ("كوريا الشمالية ترسل قذائف مدفعية إلى روسيا", True),
+        ("كوريا الشمالية ترسل قذائف مدفعية إلى روسياتهمن", False),
+    ],
+)
+def test_an_arabic_word_has_room_for_an_ending_and_no_more(title: str, flagged: bool) -> None:
+    """Two letters may follow a name; a longer tail makes another word."""
+    assert judged(title).flagged == flagged
+
+
 def test_a_frame_is_named_where_it_undid_the_rule() -> None:
     """A near miss says why it is none."""
     verdict = judged("Ukrainian forces fire seized North Korean rockets at Russian troops")

@@ -9,7 +9,7 @@ import pytest
 from schemas import Counts
 from services.desk.view import alert_view, concept_words, counts, link, shown, when
 from tests.builders import an_alert
-from tests.desk_alerts import arabic, english, printed, russian, told
+from tests.desk_alerts import arabic, english, printed, quoted, russian, told
 
 NOW = datetime(2026, 5, 12, 18, 0, tzinfo=UTC)
 
@@ -111,3 +111,10 @@ def test_concepts_have_names_for_readers() -> None:
     """The lexicon's keys are not what a reader should see."""
     assert concept_words("materiel.air_defence") == "air defence"
     assert concept_words("dprk") == "North Korean side"
+
+
+def test_a_quotation_whose_story_is_not_listed_names_nobody() -> None:
+    """An alert may quote more stories than it lists sources: no outlet is made up for them."""
+    alert = an_alert(evidence=quoted("elsewhere", "Shells were sent.", materiel__ammunition="Shells"))
+    (quotation,) = alert_view(alert, NOW).quotations
+    assert (quotation.outlet, quotation.label, quotation.language) == (None, None, None)
