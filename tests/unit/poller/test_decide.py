@@ -216,6 +216,31 @@ def test_items_without_ids_or_links_are_told_apart_by_what_they_say() -> None:
     assert decision.skipped == (("entry_without_identity", 1), ("entry_repeated", 1))
 
 
+def test_an_entry_without_an_id_is_known_by_its_link() -> None:
+    """However the link is spelled the next time, and whatever its title says then."""
+    life = started(Entry(url="http://feed.example/x?utm_source=rss", title="One"))
+    assert life.stories(fetched(Entry(url="https://feed.example/x", title="One")), T0 + HOUR) == []
+    (story,) = life.stories(fetched(Entry(url="https://feed.example/x", title="Two")), T0 + 2 * HOUR)
+    assert story.revision == 2
+
+
+def test_a_page_that_is_no_feed_is_named() -> None:
+    """A document of a format that holds no entries is a failure, and says which format it is."""
+    decision = started().poll(fetched(format="html"), T0 + HOUR)
+    assert (decision.outcome, decision.state.error) == ("unreadable", "unreadable: not a feed: html")
+
+
+def test_a_feed_that_was_never_read_to_its_end_is_not_called_silent() -> None:
+    """Without a first good document there is no history to fall silent from."""
+    life = Life()
+    life.poll(fetched(an_entry("a"), complete=False), T0)
+    for day in range(1, 30):
+        life.poll(NotModified(Response(FEED.url, 304)), T0 + timedelta(days=day))
+    assert life.seen is not None
+    assert life.seen.first_good_at is None
+    assert "silent" not in life.told
+
+
 def test_a_link_that_is_no_address_costs_no_story() -> None:
     """The id alone tells such an entry apart; another with the same link and title is not taken for it."""
     life = started()

@@ -49,6 +49,7 @@ def test_junk_stands_for_itself(junk: str) -> None:
         ("https://OUTLET.example./x", "outlet.example"),
         ("https://www.новости.рф/x", "новости.рф"),
         ("https://\ud800.example/x", "\ud800.example"),
+        (" http://[broken ", "http://[broken"),
         ("", ""),
     ],
 )
