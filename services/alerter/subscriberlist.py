@@ -21,6 +21,8 @@ from services.bus.topics import SUBSCRIBERS
 from services.text.tables import Block, NotToml, Problem, blocks
 
 SOURCE = "subscribers"
+NOT_YET = frozenset({"group_wait", "group_interval", "repeat_interval", "digest", "quiet_hours"})
+"""Keys of the contract that this version stores and does nothing with: whoever sets one is told."""
 _CHANNEL = re.compile(r"[a-z][a-z0-9+.-]*:")
 _SECRET_REF = re.compile(r"(?:env|file):.+")
 _SECRET_PARAMETER = re.compile(r"secret|token|passw|signature|api_?key|^key$|^sig$|^auth", re.IGNORECASE)
@@ -87,6 +89,7 @@ def _read_entry(block: Block, entry: Mapping[str, Any]) -> tuple[Subscriber | No
     if isinstance(match, dict):
         unknown += [key for key in match if key not in Match.model_fields]
     warnings = [(block.line_of(key), f"unknown key {key!r}: ignored") for key in unknown]
+    warnings += [(block.line_of(key), f"{key}: kept, not acted on yet") for key in entry if key in NOT_YET]
     known = {key: value for key, value in entry.items() if key not in unknown}
     if fault := _fault(known):
         return None, [*warnings, (block.line_of(fault[0]), f"{fault[0]}: {fault[1]}")]

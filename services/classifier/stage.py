@@ -11,8 +11,8 @@ from services.bus.codec import Undecodable, dead_letter, decode, encode
 from services.bus.loop import Step
 from services.bus.topics import VERDICTS
 from services.classifier.classify import Item, classify
-from services.obs import log
 from services.obs.metrics import Metrics
+from services.obs.records import dead_lettered
 from services.text.fingerprint import fingerprint
 from services.text.times import stamp
 
@@ -88,16 +88,7 @@ class ClassifierStage:
         if draft.tombstones:
             self._metrics.skip("story_tombstone", draft.tombstones)
         for record, detail in draft.dead:
-            self._metrics.skip("story_undecodable")
-            self._metrics.inc("tumen_dead_letters_total", topic=record.topic)
-            log.emit(
-                "record.dead_lettered",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                stage=CLASSIFIER,
-                error=detail,
-            )
+            dead_lettered(record, "story_undecodable", CLASSIFIER, detail, self._metrics)
 
 
 def judge(story: Story, model: Model) -> Verdict:

@@ -63,6 +63,8 @@ CREDENTIALS = frozenset(
 )
 """Names of query parameters that hold secrets."""
 
+NOT_YET = frozenset({"authRef"})
+"""Stored, and not sent with requests in this version: whoever sets it is told."""
 _AUTH_REF = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _GATE = Gate(allow_private=True)
 """What a URL may look like; which addresses may be reached is decided when it is asked."""
@@ -106,6 +108,9 @@ def _feed(row: Row, problems: list[str]) -> Feed | None:
         return None
     faults = {key: fault for key, value in values.items() if (fault := _value_fault(key, value)) is not None}
     problems.extend(f"{fault}; the default is used" for fault in faults.values())
+    problems.extend(
+        f"{key}: kept, not acted on yet" for key in values if key in NOT_YET and key not in faults
+    )
     fields: dict[str, Any] = {FIELDS[key]: value for key, value in values.items() if key not in faults}
     fields["category"] = (fields.get("category") or row.folder or "").strip("/") or None
     fields.setdefault("title", str(keys.get("text") or host_of(url))[:VALUE_MAX])

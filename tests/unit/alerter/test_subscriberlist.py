@@ -109,3 +109,15 @@ def test_messages_of_an_import() -> None:
         ("old", True),
         ("older", True),
     ]
+
+
+def test_what_is_kept_and_not_acted_on_yet_is_said() -> None:
+    """A digest that never comes must not be a surprise."""
+    text = '[[subscribers]]\nid = "me"\nchannel = "console:"\ndigest = "hourly"\n'
+
+    found = read_subscribers(text.encode(), "subscribers.toml")
+
+    assert [str(problem) for problem in found.problems] == [
+        "subscribers.toml:4: digest: kept, not acted on yet"
+    ]
+    assert [one.id for one in found.subscribers] == ["me"]
