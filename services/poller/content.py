@@ -17,7 +17,7 @@ from services.text.times import moment, stamp
 from services.text.urls import canonical_url, registered_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from schemas.feed import Feed
     from schemas.feed_seen import SeenEntry
@@ -98,11 +98,8 @@ def read_content(reading: Reading) -> Content:
         return Content()
     identified = identify(reading.document.entries)
     entries = () if reading.seen is None else reading.seen.entries
-    work = _Work(
-        known={seen[0]: seen for seen in entries},
-        addresses={seen[4]: seen[0] for seen in entries if seen[4]},
-        named={stable_id(reading.feed.id, item.identity): item.address for item in identified.entries},
-    )
+    named = {stable_id(reading.feed.id, item.identity): item.address for item in identified.entries}
+    work = _Work({seen[0]: seen for seen in entries}, _addresses(entries, named), named)
     for item in _oldest_first(identified.entries, reading.now):
         _take(work, item, reading)
     counts = {
@@ -113,6 +110,16 @@ def read_content(reading: Reading) -> Content:
     }
     skipped = tuple((name, count) for name, count in counts.items() if count)
     return Content(_seen_after(work, reading), tuple(work.stories), (*identified.skipped, *skipped))
+
+
+def _addresses(entries: Iterable[SeenEntry], named: Collection[str]) -> dict[str, str]:
+    """Return the story that had each link and title.
+
+    Of several, one that was there the last time and that no entry of this document has for its own: the same
+    document read again must choose as it chose before.
+    """
+    worst_first = sorted(entries, key=lambda seen: (seen[0] in named, seen[6] != ""), reverse=True)
+    return {seen[4]: seen[0] for seen in worst_first if seen[4]}
 
 
 def _oldest_first(items: Iterable[Identified], now: datetime) -> list[Identified]:

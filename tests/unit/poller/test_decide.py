@@ -191,6 +191,19 @@ def test_a_changed_id_with_the_same_link_and_title_is_the_same_story() -> None:
     assert (second.id, second.revision) == (first.id, 2)
 
 
+def test_two_items_that_share_link_and_title_do_not_change_places_at_every_poll() -> None:
+    """One lost its id to a third item, the other has its own: read again, the same document says nothing."""
+    link = "https://feed.example/1"
+    life = started(Entry(url=link, title="One"), Entry(guid="a"))
+    document = fetched(
+        Entry(url=link, title="One", summary="text"),
+        Entry(guid="a", url=link, title="One", published=T0 + timedelta(days=4_000)),
+        Entry(guid=link),
+    )
+    life.poll(document, T0 + HOUR)
+    assert life.stories(document, T0 + 2 * HOUR) == []
+
+
 def test_two_ids_for_one_item_in_one_document_are_one_story() -> None:
     """The second is counted, not published."""
     life = started()
