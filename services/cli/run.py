@@ -72,7 +72,7 @@ def shower() -> Callable[[Alert], None]:
         from services.cli.show import alert_block
 
         console = Console(highlight=False)
-        return lambda alert: console.print(alert_block(alert), markup=False)
+        return lambda alert: console.print(alert_block(alert, console.width), markup=False, soft_wrap=True)
 
     def line(alert: Alert) -> None:
         sys.stdout.write(alert.to_json().decode() + "\n")

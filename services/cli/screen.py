@@ -54,7 +54,7 @@ class DemoScreen:
     def show(self, alert: Alert) -> None:
         """Show one alert: text on a terminal, one JSON line otherwise."""
         if self._terminal:
-            self._out.print(alert_block(alert), markup=False)
+            self._out.print(alert_block(alert, self._out.width), markup=False, soft_wrap=True)
         else:
             sys.stdout.write(alert.to_json().decode() + "\n")
             sys.stdout.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from services.alerter.render import plain
+from services.alerter.render import WIDTH, plain
 from services.text.clean import one_line
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ BARS = "▁▂▃▄▅"
 TERM_MAX = 100
 
 
-def alert_block(alert: Alert) -> Group:
-    """Return one alert as a subscriber reads it; the words that counted are underlined."""
-    head, *rest = plain(alert).splitlines()
+def alert_block(alert: Alert, columns: int) -> Group:
+    """Return one alert as a subscriber reads it; the words that counted are underlined. Print it with soft_wrap."""
+    head, *rest = plain(alert, min(columns, WIDTH)).splitlines()
     bars = BARS[: alert.severity] + "·" * (len(BARS) - alert.severity)
     return Group(
         Text(),

@@ -8,6 +8,7 @@ import re
 from schemas import Alert, AlertChange, AlertEvidence, AlertSource
 from services.alerter.render import plain, webhook_body
 from services.text.ids import stable_id
+from services.text.wrap import columns
 from tests.builders import T0, an_alert
 
 HOSTILE = (
@@ -90,3 +91,15 @@ def test_a_webhooks_body_is_json_of_type_time_and_alert() -> None:
     assert Alert.model_validate(told["data"]) == alert
     assert body == webhook_body(alert)
     assert b"\x1b" not in body
+
+
+def test_a_narrow_terminal_gets_narrow_lines() -> None:
+    """Nothing but the link is wider than asked, in any script."""
+    alert = an_alert(
+        title="ハーフェン日報: " + "北朝鮮、羅津港から軍需品のコンテナ約1000個をロシアへ搬出か" * 3
+    )
+
+    lines = plain(alert, 60).splitlines()
+
+    assert all(columns(line) <= 62 for line in lines if "https://" not in line)
+    assert max(columns(line) for line in plain(alert).splitlines()) > 62

@@ -24,7 +24,7 @@ def printed(*things: object, color: bool = False) -> str:
         file=out, width=100, force_terminal=color, color_system="256" if color else None, highlight=False
     )
     for thing in things:
-        console.print(thing, markup=False)
+        console.print(thing, markup=False, soft_wrap=True)
     return out.getvalue()
 
 
@@ -36,7 +36,7 @@ def test_an_alert_shows_how_grave_who_says_it_and_where() -> None:
         headline_url="https://www.harbour-times.example/1",
     )
 
-    text = printed(alert_block(alert))
+    text = printed(alert_block(alert, 100))
 
     assert "▁▂▃▄· HIGH" in text
     assert "Harbour Times: shells reach Russia" in text
@@ -56,8 +56,10 @@ def test_an_alert_shows_how_grave_who_says_it_and_where() -> None:
 )
 def test_no_title_steers_the_terminal(title: str) -> None:
     """Escapes, markup, bidi controls and new lines are shown, not obeyed; length is bounded."""
-    plain = printed(alert_block(Alert.model_construct(**{**dict(an_alert()), "title": title})))
-    coloured = printed(alert_block(Alert.model_construct(**{**dict(an_alert()), "title": title})), color=True)
+    plain = printed(alert_block(Alert.model_construct(**{**dict(an_alert()), "title": title}), 100))
+    coloured = printed(
+        alert_block(Alert.model_construct(**{**dict(an_alert()), "title": title}), 100), color=True
+    )
 
     assert ESC not in plain
     assert not {"\x07", "\u202e", "\u2066"} & set(coloured)
