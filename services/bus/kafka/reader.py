@@ -145,16 +145,22 @@ class Reader:
             left = min(deadline - loop.time(), REST_S)
             if left <= 0:
                 return
-            bell = asyncio.ensure_future(self._engine.bell.heard(left))
-            pull = asyncio.ensure_future(self._pull(places(), left, BATCH_RECORDS_MAX))
-            if not places():
-                await asyncio.wait({pull})
-            try:
-                await asyncio.wait({bell, pull} if places() else {bell}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                bell.cancel()
-                pull.cancel()
-                await asyncio.gather(bell, pull, return_exceptions=True)
+            await self._rest(places(), left)
+
+    async def _rest(self, places: Collection[TopicPartition], seconds: float) -> None:
+        """Wait for records or the bell; a client that fails at once is not asked in a loop."""
+        work = {asyncio.ensure_future(self._engine.bell.heard(seconds))}
+        if places:
+            work.add(asyncio.ensure_future(self._pull(places, seconds, BATCH_RECORDS_MAX)))
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            async with bounded(ASK_S, "read"):
+                for finished in done:
+                    finished.result()
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
 
     async def close(self) -> None:
         """Disconnect; a consumer without a group has nobody to tell."""
