@@ -32,8 +32,6 @@ def translated(error: BaseException, what: str) -> BusError:
         return BusDamaged(f"{what}: Kafka refuses it ({said}): check credentials and ACLs")
     if isinstance(error, TOO_LARGE):
         return MessageTooLarge(f"{what}: {said}")
-    if isinstance(error, errors.UnknownTopicOrPartitionError):
-        return BusDamaged(f"{what}: {said}: run `tumen topics create`")
     return BusUnavailable(f"{what}: Kafka does not answer as it should now ({said})")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -126,9 +126,9 @@ class KafkaLane:
             async with asyncio.timeout(COMMIT_S):
                 reached = await producers.transact(self._producer, messages, offsets, group)
         except BaseException as error:
-            self.proven_at = -1 if isinstance(error, EXPIRED) else self.proven_at
-            self.lose(fenced=isinstance(error, FENCED))
-            raise self._reason(error) from error
+            causes = tuple(producers.causes(self._producer, error))
+            self.lose(fenced=any(isinstance(cause, FENCED) for cause in causes))
+            raise self._reason(error, causes) from error
         self._engine.publish(reached)
         self.proven_at = self._membership.number
         if batch.next_offset is not None:
@@ -137,12 +137,12 @@ class KafkaLane:
             if not self.lost:
                 self._membership.reader.drop(self.place, batch.next_offset)
 
-    def _reason(self, error: BaseException) -> BaseException:
+    def _reason(self, error: BaseException, causes: Sequence[BaseException]) -> BaseException:
         """Return what the owner is told: lost quietly, not now, or what is wrong with a message."""
         where = f"{self.topic}/{self.partition}"
-        if isinstance(error, FENCED):
+        if any(isinstance(cause, FENCED) for cause in causes):
             return LaneLost(f"{where} has another owner now")
-        if isinstance(error, EXPIRED):
+        if any(isinstance(cause, EXPIRED) for cause in causes):
             return LaneLost(f"{where} was idle for so long that the cluster forgot its producer")
         if isinstance(error, TimeoutError):
             return BusUnavailable(f"{where}: Kafka did not commit within {COMMIT_S:g} s")

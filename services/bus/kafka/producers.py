@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from services.bus.kafka.engine import ASK_S, REQUEST_BYTES_MAX
+from services.bus.kafka.engine import REQUEST_BYTES_MAX
 from services.bus.kafka.faults import TOO_LARGE, bounded
 from services.bus.ports import MessageTooLarge
 
@@ -53,6 +53,16 @@ async def start(engine: Engine, transactional_id: str | None) -> AIOKafkaProduce
     return producer
 
 
+def causes(producer: AIOKafkaProducer, error: BaseException) -> Iterator[BaseException]:
+    """Yield an error of a transaction and what led to it: the client wraps some causes in "unexpected error"."""
+    sender = producer._sender.sender_task  # noqa: SLF001 - a message's own future has lost the cause
+    failed = sender.exception() if sender is not None and sender.done() and not sender.cancelled() else None
+    for link in (error, failed):
+        while link is not None:
+            yield link
+            link = link.__cause__  # noqa: PLW2901
+
+
 async def discard(producer: AIOKafkaProducer) -> None:
     """Give a producer up without finishing anything: whoever takes its id next decides what was open."""
     producer._closed = True  # noqa: SLF001 - `stop` would flush first, which never ends while Kafka is away
@@ -63,6 +73,18 @@ async def discard(producer: AIOKafkaProducer) -> None:
     with suppress(Exception):
         async with asyncio.timeout(STOP_S):
             await producer.client.close()
+    _quiet(producer)
+
+
+def _quiet(producer: AIOKafkaProducer) -> None:
+    """Look at the failures that nobody else will look at: the loop would print each with its traceback."""
+    transactions, accumulator = producer._txn_manager, producer._message_accumulator  # noqa: SLF001
+    if transactions is not None and transactions._transaction_waiter is not None:  # noqa: SLF001
+        _seen(transactions._transaction_waiter)  # noqa: SLF001
+    queued = [batch for batches in accumulator._batches.values() for batch in batches]  # noqa: SLF001
+    for batch in (*queued, *accumulator._pending_batches):  # noqa: SLF001
+        _seen(batch._drain_waiter)  # noqa: SLF001
+        _seen(batch.future)
 
 
 async def transact(
@@ -111,8 +133,5 @@ async def _send(producer: AIOKafkaProducer, place: TopicPartition, message: Mess
 
 def _seen(future: asyncio.Future[Any]) -> None:
     """Take note of a failure: the first of many is the one that is raised."""
-    if not future.cancelled():
+    if future.done() and not future.cancelled():
         future.exception()
-
-
-__all__ = ["ASK_S", "BATCH_BYTES", "discard", "make_producer", "send_all", "start", "transact"]
