@@ -66,10 +66,10 @@ def causes(producer: AIOKafkaProducer, error: BaseException) -> Iterator[BaseExc
 async def discard(producer: AIOKafkaProducer) -> None:
     """Give a producer up without finishing anything: whoever takes its id next decides what was open."""
     producer._closed = True  # noqa: SLF001 - `stop` would flush first, which never ends while Kafka is away
-    with suppress(Exception):
-        async with asyncio.timeout(STOP_S):
-            if producer._sender.sender_task is not None:  # noqa: SLF001
-                await producer._sender.close()  # noqa: SLF001
+    sender = producer._sender.sender_task  # noqa: SLF001
+    if sender is not None and not sender.done():
+        sender.cancel()
+        await asyncio.wait({sender}, timeout=STOP_S)  # its own `close` raises when the task had not begun
     with suppress(Exception):
         async with asyncio.timeout(STOP_S):
             await producer.client.close()
