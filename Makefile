@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test test-fast lint bench lock schemas clean
+.PHONY: help run test test-fast lint bench kafka lock schemas clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ lint: $(VENV)/.dev ## Check style, types, import contracts and the freshness of 
 
 bench: $(VENV)/.dev ## Measure, each figure beside a bare loop of the same run
 	@$(BIN)/python -m bench $(ARGS)
+
+kafka: $(VENV)/.dev ## Run a real Apache Kafka on 127.0.0.1:9092 until stopped (needs Java 17 and Maven)
+	@$(BIN)/python -m tests.kafka_broker $(or $(PORT),9092)
 
 schemas: $(VENV)/.dev ## Generate the JSON Schemas again
 	@$(BIN)/python -m schemas.export

@@ -127,7 +127,7 @@ class Settings(Section):
     """All settings."""
 
     bus: str = "sqlite:tumen.db"
-    """``sqlite:PATH`` or ``sqlite::memory:``."""
+    """``sqlite:PATH``, ``sqlite::memory:`` or ``kafka://HOST:PORT[,HOST:PORT]``."""
     feeds: str | None = None
     """Feed list (OPML or TOML) imported at start-up."""
     subscribers: str | None = None

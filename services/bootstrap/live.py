@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas import Alert
+    from services.bootstrap.opening import Log
     from services.bus.loop import Service
-    from services.bus.sqlite import SqliteBus
     from services.clock import Clock
 
 MAINTAIN_S = 5.0
@@ -174,7 +174,7 @@ def health_port(first: int, names: Sequence[str]) -> int:
     return first + SERVICES.index(names[0]) if first and len(names) == 1 else first
 
 
-async def _maintain(bus: SqliteBus, names: Sequence[str], metrics: Metrics, stop: asyncio.Event) -> None:
+async def _maintain(bus: Log, names: Sequence[str], metrics: Metrics, stop: asyncio.Event) -> None:
     """Keep the log in order beside the services, and say how far behind they are."""
     stopping = asyncio.create_task(stop.wait())
     while not stopping.done():

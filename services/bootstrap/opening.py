@@ -5,29 +5,56 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from services.bus.ports import BusDamaged
 from services.bus.sqlite import SqliteBus
+from services.bus.topics import KAFKA_SHARDS, TOPICS
+
+if TYPE_CHECKING:
+    from services.bus.kafka import KafkaBus
+    from services.bus.kafka.admin import TopicAdmin
+    from services.bus.kafka.engine import Cluster
+
+    Log: TypeAlias = SqliteBus | KafkaBus
 
 SQLITE = "sqlite:"
+KAFKA = "kafka://"
 MEMORY = ":memory:"
 
 
 @asynccontextmanager
-async def open_bus(url: str, *, must_exist: bool = False, durable: bool = True) -> AsyncIterator[SqliteBus]:
-    """Open the log of ``sqlite:PATH`` or ``sqlite::memory:``; BusDamaged says what is wrong with a URL.
+async def open_bus(url: str, *, must_exist: bool = False, durable: bool = True) -> AsyncIterator[Log]:
+    """Open the log of ``sqlite:PATH``, ``sqlite::memory:`` or ``kafka://HOST:PORT``; BusDamaged says what is wrong.
 
-    ``must_exist`` is for readers: a mistyped path must not make an empty log.
+    ``must_exist`` is for readers: a mistyped path must not make an empty log. Kafka's topics must always be there.
     """
-    path = sqlite_path(url)
-    if must_exist and path != MEMORY and not _exists(path):
-        message = f"{path}: there is no such log; name it with --bus or TUMEN_BUS"
-        raise BusDamaged(message)
-    bus = await SqliteBus.open(path, durable=durable)
+    bus = await _kafka(url) if url.startswith(KAFKA) else await _sqlite(url, must_exist, durable)
     try:
         yield bus
     finally:
         await bus.close()
+
+
+async def _sqlite(url: str, must_exist: bool, durable: bool) -> SqliteBus:
+    path = sqlite_path(url)
+    if must_exist and path != MEMORY and not _exists(path):
+        message = f"{path}: there is no such log; name it with --bus or TUMEN_BUS"
+        raise BusDamaged(message)
+    return await SqliteBus.open(path, durable=durable)
+
+
+async def _kafka(url: str) -> KafkaBus:
+    cluster = cluster_of(url)
+    from services.bus.kafka import KafkaBus  # noqa: PLC0415 - nobody else pays for its import
+
+    bus = await KafkaBus.open(cluster)
+    try:
+        await bus.demand(tuple(TOPICS))
+    except BaseException:
+        await bus.close()
+        raise
+    return bus
 
 
 def _exists(path: str) -> bool:
@@ -38,5 +65,29 @@ def sqlite_path(url: str) -> str:
     """Return the path in a bus URL."""
     if url.startswith(SQLITE) and url != SQLITE:
         return url.removeprefix(SQLITE)
-    message = f"not a log this version can open: {url!r}; write sqlite:PATH"
+    message = f"not a log this version can open: {url!r}; write sqlite:PATH or kafka://HOST:PORT"
     raise BusDamaged(message)
+
+
+def cluster_of(url: str) -> Cluster:
+    """Return the cluster in a bus URL: one or more HOST:PORT, separated by commas."""
+    address = url.removeprefix(KAFKA)
+    if not url.startswith(KAFKA) or not all(map(_host_and_port, address.split(","))):
+        message = f"not a Kafka cluster: {url!r}; write kafka://HOST:PORT[,HOST:PORT]"
+        raise BusDamaged(message)
+    from services.bus.kafka.engine import Cluster  # noqa: PLC0415
+
+    return Cluster(address)
+
+
+def _host_and_port(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and "/" not in text
+
+
+def topic_admin(url: str, partitions: int | None = None) -> TopicAdmin:
+    """Return who creates and checks the topics of a Kafka cluster; ``partitions`` of those that are sharded."""
+    cluster = cluster_of(url)
+    from services.bus.kafka.admin import TopicAdmin  # noqa: PLC0415
+
+    return TopicAdmin(cluster, shards=partitions or KAFKA_SHARDS)

@@ -15,6 +15,7 @@ from services.cli.run import SERVICE_COMMANDS, run
 from services.cli.schemas import schemas
 from services.cli.subscribers import deliveries, subscribers
 from services.cli.tail import tail
+from services.cli.topics import topics
 
 
 @click.group(cls=TumenGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,6 +38,7 @@ COMMANDS = (
     feeds,
     subscribers,
     deliveries,
+    topics,
     schemas,
 )
 

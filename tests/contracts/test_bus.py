@@ -21,6 +21,7 @@ from services.bus.ports import (
 )
 from services.bus.sqlite import SqliteBus
 from services.bus.topics import STORIES, STORYLINES, VERDICTS
+from tests.kafka_bus import kafka_opener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +30,11 @@ SOON_S = 5.0
 Opener = Callable[[], Awaitable[Bus]]
 
 
-@pytest.fixture(params=["sqlite-memory", "sqlite-file"])
+@pytest.fixture(params=["sqlite-memory", "sqlite-file", pytest.param("kafka", marks=pytest.mark.broker)])
 def open_bus(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """Return an opener of the bus under test; a Kafka bus would be one more parameter."""
+    """Return an opener of the bus under test; each test on Kafka has topics and groups of its own."""
+    if request.param == "kafka":
+        return kafka_opener(request.getfixturevalue("broker"))
 
     async def opener() -> Bus:
         path = ":memory:" if request.param == "sqlite-memory" else str(tmp_path / "bus.db")

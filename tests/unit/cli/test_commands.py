@@ -42,7 +42,9 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
     [
         (["tail", "nonsense"], 2, "unknown topic 'nonsense'; known: feeds"),
         (["tail", "alerts", "--bus", "sqlite:absent.db"], 1, "there is no such log"),
-        (["tail", "alerts", "--bus", "kafka://127.0.0.1:9092"], 1, "not a log this version can open"),
+        (["tail", "alerts", "--bus", "redis://127.0.0.1:9092"], 1, "not a log this version can open"),
+        (["tail", "alerts", "--bus", "kafka://127.0.0.1"], 1, "write kafka://HOST:PORT"),
+        (["topics", "check", "--bus", "sqlite:tumen.db"], 1, "not a Kafka cluster"),
         (["run", "--config", "absent.toml"], 2, "absent.toml: cannot be read"),
         (["poller", "--health-port", "high"], 2, "not a port"),
         (["demo", "--speed", "fast"], 2, "write max or a number above 0"),

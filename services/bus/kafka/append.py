@@ -1,0 +1,84 @@
+"""Appends outside any group: one partition's messages are one batch, which is atomic; more need a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from services.bus.kafka import producers
+from services.bus.kafka.faults import bounded, translated
+from services.bus.kafka.lanes import COMMIT_S
+from services.bus.kafka.producers import Placed
+from services.bus.ports import BusError, BusUnavailable
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
+
+    from services.bus.kafka.engine import Engine
+
+
+class Appender:
+    """Two producers, made when they are first needed; one that failed is given up and made anew."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Start without any."""
+        self._engine = engine
+        self._turn = asyncio.Lock()
+        self._id = f"{engine.names.environment}.tumen.append.{uuid4().hex}"
+        self._plain: AIOKafkaProducer | None = None
+        self._transactional: AIOKafkaProducer | None = None
+
+    async def append(self, messages: Sequence[Placed]) -> None:
+        """Append all or none; an error says that it is not known which."""
+        async with self._turn:
+            if self._engine.closing:
+                raise BusUnavailable("the bus is closed")
+            try:
+                if len({place for place, _ in messages}) > 1 or not await self._as_one_batch(messages):
+                    await self._as_transaction(messages)
+            except BaseException as error:
+                self.give_up()
+                if isinstance(error, (BusError, asyncio.CancelledError)):
+                    raise
+                raise translated(error, "append") from error
+
+    async def _as_one_batch(self, messages: Sequence[Placed]) -> bool:
+        """Append to one partition; False when the messages do not fit in one batch."""
+        if self._plain is None:
+            self._plain = await producers.start(self._engine, None)
+        place = messages[0][0]
+        batch = self._plain.create_batch()
+        for _, message in messages:
+            added = batch.append(
+                key=message.key.encode(),
+                value=message.value,
+                timestamp=None,
+                headers=list(message.headers),
+            )
+            if added is None:
+                return False
+        batch.close()
+        async with bounded(COMMIT_S, "append"):
+            answer = await (await self._plain.send_batch(batch, place.topic, partition=place.partition))
+        self._engine.publish({place: answer.offset + len(messages)})
+        return True
+
+    async def _as_transaction(self, messages: Sequence[Placed]) -> None:
+        if self._transactional is None:
+            self._transactional = await producers.start(self._engine, self._id)
+        async with bounded(COMMIT_S, "append"):
+            self._engine.publish(await producers.transact(self._transactional, messages, {}, ""))
+
+    def give_up(self) -> None:
+        """Give up the producers."""
+        for producer in (self._plain, self._transactional):
+            if producer is not None:
+                self._engine.later(producers.discard(producer))
+        self._plain = self._transactional = None
+
+    async def close(self) -> None:
+        """Give up the producers once what is being appended has an outcome."""
+        async with self._turn:
+            self.give_up()

@@ -1,0 +1,197 @@
+"""What the parts of one bus share: the address, the names, the ends of partitions, and what it committed itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from services.bus.kafka.bell import Bell
+from services.bus.kafka.faults import bounded
+from services.bus.kafka.names import Names
+from services.bus.ports import BusDamaged, BusUnavailable, MessageTooLarge
+from services.bus.topics import TOPICS
+
+if TYPE_CHECKING:
+    from services.bus.ports import Message
+
+T = TypeVar("T")
+
+# A story may carry a million code points, four bytes each at worst, and its envelope; the same limit as SQLite's.
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+# What key, headers and framing may add before the broker counts.
+REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX + 1024 * 1024
+# One question to the cluster: several retries of a lost leader fit, and a drain is still told within seconds.
+ASK_S = 8.0
+REQUEST_MS = 6_000
+RETRY_MS = 30
+RETRY_S = 0.03
+# What was known this long ago is good enough to call a partition empty without asking.
+FRESH_S = 0.01
+# Markers of a commit are written after its answer: how long to wait until one's own records can be read.
+VISIBLE_S = 2.0
+VISIBLE_LOOK_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How to reach the cluster, and how members of its groups behave."""
+
+    address: str
+    names: Names = field(default_factory=Names)
+    session_s: float = 10.0
+    """A process that is killed or stopped loses its partitions after this; the same as SQLite's lease."""
+    heartbeat_s: float = 1.0
+    """How soon members notice that somebody came or left."""
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """The options that every client takes."""
+        servers = self.address.split(",")
+        return {
+            "bootstrap_servers": servers,
+            "request_timeout_ms": REQUEST_MS,
+            "retry_backoff_ms": RETRY_MS,
+            "client_id": "tumen",
+        }
+
+
+class Engine:
+    """The shared parts. ``ends`` are last stable offsets, as last seen; ``floors`` what this process committed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Make the clients; ``start`` connects them."""
+        self.cluster = cluster
+        self.names = cluster.names
+        self.bell = Bell()
+        self.closing = False
+        self.ends: dict[TopicPartition, int] = {}
+        self.floors: dict[TopicPartition, int] = {}
+        self.commits: dict[tuple[str, TopicPartition], int] = {}
+        self._checked: dict[TopicPartition, float] = {}
+        self._partitions: dict[str, int] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        # A consumer that never fetches: its questions do not queue behind a fetch that waits for records.
+        self.control = AIOKafkaConsumer(group_id=None, isolation_level="read_committed", **cluster.client)
+        self.admin = AIOKafkaAdminClient(**cluster.client)
+
+    async def start(self) -> None:
+        """Connect, and learn which topics there are."""
+        try:
+            async with bounded(ASK_S, f"kafka://{self.cluster.address}"):
+                await self.control.start()
+                await self.admin.start()
+                await self.refresh_topics()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Disconnect, once those who leave have left."""
+        if self._leaving:
+            await asyncio.wait(set(self._leaving), timeout=ASK_S)
+        for close in (self.control.stop, self.admin.close):
+            await asyncio.wait({asyncio.ensure_future(close())}, timeout=ASK_S)
+
+    def later(self, work: Awaitable[None]) -> None:
+        """Let something end beside everything else; ``stop`` waits for it."""
+        task = asyncio.ensure_future(work)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def refresh_topics(self) -> None:
+        """Ask which of the table's topics there are, and how many partitions they have."""
+        described = await self.admin.describe_topics([self.names.topic(name) for name in TOPICS])
+        self._partitions = {
+            self.names.own_topic(topic["topic"]): len(topic["partitions"])
+            for topic in described
+            if not topic["error_code"]
+        }
+
+    @property
+    def topics(self) -> Mapping[str, int]:
+        """The topics of the table that are on the cluster, and their partitions."""
+        return self._partitions
+
+    async def demand(self, topics: Collection[str]) -> None:
+        """Raise unless these topics are there; what was made a moment ago counts."""
+        if any(topic not in self._partitions for topic in topics):
+            async with bounded(ASK_S, "topics"):
+                await self.refresh_topics()
+        for topic in topics:
+            self._demand(topic)
+
+    def _demand(self, topic: str) -> None:
+        if topic not in self._partitions:
+            message = f"topic {self.names.topic(topic)} is not on kafka://{self.cluster.address}: run `tumen topics create`"
+            raise BusDamaged(message)
+
+    def place(self, topic: str, partition: int) -> TopicPartition:
+        """Return the place of a partition; ValueError for one that does not exist."""
+        self._demand(topic)
+        if not 0 <= partition < self._partitions[topic]:
+            message = f"no partition {partition} of topic {topic!r} on kafka://{self.cluster.address}"
+            raise ValueError(message)
+        return TopicPartition(self.names.topic(topic), partition)
+
+    def of_topic(self, topic: str) -> list[TopicPartition]:
+        """Return the places of a topic, in order."""
+        self._demand(topic)
+        return [self.place(topic, partition) for partition in range(self._partitions[topic])]
+
+    def prepare(self, message: Message) -> TopicPartition:
+        """Return where a message goes, or say what is wrong with it."""
+        place = self.place(message.topic, message.partition)
+        size = len(message.value or b"")
+        if size > MESSAGE_BYTES_MAX:
+            problem = f"{message.topic} {message.key}: {size:,} bytes, the limit is {MESSAGE_BYTES_MAX:,}"
+            raise MessageTooLarge(problem)
+        return place
+
+    def publish(self, reached: Mapping[TopicPartition, int]) -> None:
+        """Remember what this process committed: its readers must not miss it."""
+        for place, end in reached.items():
+            self.floors[place] = max(end, self.floors.get(place, 0))
+
+    async def look(self, places: Collection[TopicPartition]) -> None:
+        """Make ``ends`` fresh for these places; own commits are waited for, for a moment."""
+        now = asyncio.get_running_loop().time
+        stale = [
+            place for place in places if now() - self._checked.get(place, 0.0) > FRESH_S or self._late(place)
+        ]
+        deadline = now() + VISIBLE_S
+        while stale:
+            asked = now()
+            async with bounded(ASK_S, "ends"):
+                self.ends |= await self.control.end_offsets(stale)
+            self._checked |= dict.fromkeys(stale, asked)
+            stale = [place for place in stale if self._late(place)]
+            if not stale or now() >= deadline:
+                return
+            await self.bell.heard(VISIBLE_LOOK_S)
+
+    def _late(self, place: TopicPartition) -> bool:
+        return self.ends.get(place, 0) < self.floors.get(place, 0)
+
+    async def look_behind_own(self, places: Collection[TopicPartition]) -> None:
+        """Make ``ends`` fresh, own commits included: what is read as state must not be old."""
+        await self.look(places)
+        if late := [place for place in places if self._late(place)]:
+            message = f"{late[0].topic}/{late[0].partition}: a transaction that is open elsewhere hides what was committed"
+            raise BusUnavailable(message)
+
+    async def patiently(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the admin client, again while the cluster is finding its coordinators and leaders."""
+        async with bounded(ASK_S, what):
+            while True:
+                try:
+                    return await ask()
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                await self.bell.heard(RETRY_S)

@@ -1,0 +1,186 @@
+"""One input partition, owned through its transactional id: whoever starts that id's producer last, owns it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+
+from services.bus.kafka import producers, reading
+from services.bus.kafka.faults import EXPIRED, FENCED, translated
+from services.bus.kafka.producers import Placed
+from services.bus.kafka.reader import up_to
+from services.bus.ports import (
+    BATCH_BYTES_MAX,
+    BATCH_RECORDS_MAX,
+    NO_INPUT,
+    Batch,
+    BusUnavailable,
+    LaneLost,
+    Message,
+    MessageTooLarge,
+    Outbox,
+    Record,
+)
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer, TopicPartition
+
+    from services.bus.kafka.engine import Engine
+    from services.bus.kafka.membership import KafkaMembership
+
+# A transaction that takes longer has an unknown outcome; the cluster aborts it by then.
+COMMIT_S = 15.0
+
+
+class KafkaOutbox:
+    """Collects messages; nothing is sent before the block has ended well."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Start empty."""
+        self.messages: list[Placed] = []
+        self._engine = engine
+
+    def send(self, message: Message) -> None:
+        """Append one message if the transaction commits."""
+        self.messages.append((self._engine.prepare(message), message))
+
+    def send_all(self, messages: Iterable[Message]) -> None:
+        """Append these messages, in order, if the transaction commits."""
+        for message in messages:
+            self.send(message)
+
+
+class KafkaLane:
+    """One owned partition. ``lost`` is set by a rebalance, by being fenced, and by an outcome nobody knows."""
+
+    def __init__(
+        self, membership: KafkaMembership, place: TopicPartition, producer: AIOKafkaProducer, committed: int
+    ) -> None:
+        """Take a started producer and the position that was committed when it had started."""
+        self._membership = membership
+        self._engine = membership.engine
+        self.place = place
+        self._producer = producer
+        self._committed = committed
+        self._committing: asyncio.Task[None] | None = None
+        self.lost = False
+        self.proven_at = membership.number
+        """The assignment under which ownership was last proven: by taking over, or by a commit."""
+
+    @property
+    def topic(self) -> str:
+        """The input topic."""
+        return self._engine.names.own_topic(self.place.topic)
+
+    @property
+    def partition(self) -> int:
+        """The input partition."""
+        return int(self.place.partition)
+
+    async def poll(self, records_max: int = BATCH_RECORDS_MAX, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
+        """Return the next records; one more than wanted is read, so that a batch ends behind the last marker."""
+        await self._decided()
+        self._demand()
+        await self._engine.look(self._membership.places)
+        reader = self._membership.reader
+        await reader.fill([self.place], records_max + 1, bytes_max)
+        self._demand()
+        buffer = reader.buffers[self.place]
+        records = tuple(up_to(buffer, records_max, bytes_max))
+        if not records:
+            return NO_INPUT
+        behind = reader.positions[self.place] if len(records) == len(buffer) else 0
+        return Batch(records, max(records[-1].offset + 1, behind))
+
+    @asynccontextmanager
+    async def transaction(self, batch: Batch) -> AsyncIterator[Outbox]:
+        """Commit the outbox and the offset at the end of the block; a cancelled caller does not stop it half-way."""
+        await self._decided()
+        self._demand()
+        outbox = KafkaOutbox(self._engine)
+        yield outbox
+        if batch.next_offset is None and not outbox.messages:
+            return
+        await self._decided()
+        self._demand()
+        if batch.records and batch.records[0].offset < self._committed:
+            message = f"{self.topic}/{self.partition}: offset {batch.records[0].offset} was committed before"
+            raise ValueError(message)
+        self._committing = asyncio.ensure_future(self._commit(batch, outbox.messages))
+        self._committing.add_done_callback(_seen)
+        await asyncio.shield(self._committing)
+
+    async def _decided(self) -> None:
+        """Wait until a commit whose caller was cancelled has an outcome."""
+        if self._committing is not None:
+            await asyncio.wait({self._committing})
+
+    async def _commit(self, batch: Batch, messages: list[Placed]) -> None:
+        group = self._membership.group
+        offsets = {} if batch.next_offset is None else {self.place: batch.next_offset}
+        try:
+            async with asyncio.timeout(COMMIT_S):
+                reached = await producers.transact(self._producer, messages, offsets, group)
+        except BaseException as error:
+            causes = tuple(producers.causes(self._producer, error))
+            self.lose(fenced=any(isinstance(cause, FENCED) for cause in causes))
+            raise self._reason(error, causes) from error
+        self._engine.publish(reached)
+        self.proven_at = self._membership.number
+        if batch.next_offset is not None:
+            self._committed = batch.next_offset
+            self._engine.commits[group, self.place] = batch.next_offset
+            if not self.lost:
+                self._membership.reader.drop(self.place, batch.next_offset)
+
+    def _reason(self, error: BaseException, causes: Sequence[BaseException]) -> BaseException:
+        """Return what the owner is told: lost quietly, not now, or what is wrong with a message."""
+        where = f"{self.topic}/{self.partition}"
+        if any(isinstance(cause, FENCED) for cause in causes):
+            return LaneLost(f"{where} has another owner now")
+        if any(isinstance(cause, EXPIRED) for cause in causes):
+            return LaneLost(f"{where} was idle for so long that the cluster forgot its producer")
+        if isinstance(error, TimeoutError):
+            return BusUnavailable(f"{where}: Kafka did not commit within {COMMIT_S:g} s")
+        if isinstance(error, KafkaError):
+            return translated(error, f"{where}: commit")
+        if isinstance(error, (MessageTooLarge, asyncio.CancelledError)):
+            return error
+        return BusUnavailable(f"{where}: commit failed: {type(error).__name__} {error}")
+
+    def lose(self, *, fenced: bool = False) -> None:
+        """Void the lane: its producer is given up once what it commits has an outcome."""
+        if self.lost:
+            return
+        self.lost = True
+        self._membership.was_lost(self, fenced=fenced)
+        self._engine.later(self._give_up())
+
+    async def _give_up(self) -> None:
+        if self._committing is not None:
+            await asyncio.wait({self._committing}, timeout=COMMIT_S)
+        await producers.discard(self._producer)
+
+    def _demand(self) -> None:
+        if self.lost:
+            message = f"{self.topic}/{self.partition} has another owner now, or must be taken anew"
+            raise LaneLost(message)
+
+    async def restore(self, topic: str, partition: int | None = None) -> AsyncIterator[Record]:
+        """Read the latest record of each key of a state topic, to the last stable offset."""
+        await self._decided()
+        self._demand()
+        place = self._engine.place(topic, self.partition if partition is None else partition)
+        async for record in reading.latest(self._engine, place):
+            self._demand()
+            yield record
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Take note of a failure whose caller was cancelled."""
+    if not task.cancelled():
+        task.exception()

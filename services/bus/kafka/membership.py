@@ -1,0 +1,180 @@
+"""A part in a consumer group: the group says which partitions, the transactional ids say whose they are.
+
+The group's consumer never reads. What a rebalance takes and gives back in between is not noticed: the lane stays,
+and if another member had it meanwhile, the next commit is fenced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+
+from services.bus.kafka import producers
+from services.bus.kafka.engine import ASK_S
+from services.bus.kafka.faults import bounded
+from services.bus.kafka.lanes import KafkaLane
+from services.bus.kafka.reader import Reader
+from services.bus.ports import BusUnavailable
+
+if TYPE_CHECKING:
+    from services.bus.kafka.engine import Engine
+
+# A first assignment waits for the members that are there to come back: a heartbeat, or a dead one's session.
+JOIN_S = 30.0
+# The group's own consumer never polls, so the client's watchdog of polls means nothing here.
+NO_POLL_LIMIT_MS = 2**31 - 1
+
+
+def sticky_assignor() -> type[StickyPartitionAssignor]:
+    """Return an assignor of one member's own: the client keeps what a member had in the class, for all groups at once."""
+    own = {"member_assignment": None, "_latest_partition_movements": None}
+    return type("MemberAssignor", (StickyPartitionAssignor,), own)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client ships no types
+    """Tells the membership what it was assigned; raises nothing, for the client would swallow it."""
+
+    def __init__(self, membership: KafkaMembership) -> None:
+        self._membership = membership
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Keep working: whoever is given a partition fences its lane."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Take the new assignment."""
+        self._membership.adopt(frozenset(assigned))
+
+
+class KafkaMembership:
+    """The lanes of one member."""
+
+    def __init__(self, engine: Engine, group: str, topics: Sequence[str]) -> None:
+        """Take the group and the input topics; ``join`` comes next."""
+        self.engine = engine
+        self.group = engine.names.group(group)
+        self.number = 0
+        """Counts assignments."""
+        self.places = [place for topic in topics for place in engine.of_topic(topic)]
+        self.reader: Reader
+        self._plain_group = group
+        self._topics = tuple(topics)
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._seen = 0
+        self._lanes: dict[TopicPartition, KafkaLane] = {}
+        self._barred: dict[TopicPartition, float] = {}
+        self._turn = asyncio.Lock()
+        self._closed = False
+        cluster = engine.cluster
+        self._consumer = AIOKafkaConsumer(
+            group_id=self.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=int(cluster.session_s * 1_000),
+            heartbeat_interval_ms=int(cluster.heartbeat_s * 1_000),
+            max_poll_interval_ms=NO_POLL_LIMIT_MS,
+            partition_assignment_strategy=(sticky_assignor(),),
+            **cluster.client,
+        )
+
+    async def join(self) -> None:
+        """Join the group and wait for the first assignment."""
+        try:
+            self.reader = await Reader.open(self.engine, dict.fromkeys(self.places))
+            names = [self.engine.names.topic(topic) for topic in self._topics]
+            self._consumer.subscribe(names, listener=_Listener(self))
+            async with bounded(JOIN_S, f"group {self.group}"):
+                await self._consumer.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    def adopt(self, assigned: frozenset[TopicPartition]) -> None:
+        """Take note of an assignment: pauses were thrown away with the old one."""
+        self._consumer.pause(*assigned)
+        self._assigned = assigned
+        self._barred.clear()
+        self.number += 1
+        self.engine.bell.ring()
+
+    def was_lost(self, lane: KafkaLane, *, fenced: bool) -> None:
+        """Read no more for a lane; one that another member took is not taken back before a new assignment says so.
+
+        A member that was stopped still believes its old assignment: without the bar it would fence the rightful owner.
+        """
+        self.reader.leave(lane.place)
+        if fenced and lane.proven_at == self.number:
+            self._barred[lane.place] = asyncio.get_running_loop().time() + self.engine.cluster.session_s
+        self.engine.bell.ring()
+
+    async def lanes(self) -> Sequence[KafkaLane]:
+        """Return the lanes owned now; new ones are taken over first."""
+        async with self._turn:
+            while self._news() and not self._closed:
+                await self._reconcile()
+        return [self._lanes[place] for place in sorted(self._lanes) if not self._lanes[place].lost]
+
+    def _missing(self) -> list[TopicPartition]:
+        """Return the partitions that are assigned and have no lane, and may be taken."""
+        now = asyncio.get_running_loop().time()
+        return [
+            place
+            for place in sorted(self._assigned)
+            if (place not in self._lanes or self._lanes[place].lost) and self._barred.get(place, 0.0) <= now
+        ]
+
+    def _news(self) -> bool:
+        return self._seen != self.number or bool(self._missing())
+
+    async def _reconcile(self) -> None:
+        number, assigned = self.number, self._assigned
+        for place, lane in tuple(self._lanes.items()):
+            if place not in assigned:
+                lane.lose()
+                del self._lanes[place]
+        taken = await asyncio.gather(*map(self._take_over, self._missing()), return_exceptions=True)
+        self._lanes |= {lane.place: lane for lane in taken if isinstance(lane, KafkaLane)}
+        for failed in taken:
+            if isinstance(failed, BaseException):
+                raise failed
+        self._seen = number
+
+    async def _take_over(self, place: TopicPartition) -> KafkaLane:
+        """Fence the predecessor, then ask what it committed, then read from there: in this order only."""
+        topic = self.engine.names.own_topic(place.topic)
+        transactional_id = self.engine.names.transactional_id(self._plain_group, topic, place.partition)
+        producer = await producers.start(self.engine, transactional_id)
+        try:
+            async with bounded(ASK_S, f"group {self.group}: committed offsets"):
+                committed = await self._consumer.committed(place) or 0
+        except BaseException:
+            self.engine.later(producers.discard(producer))
+            raise
+        self.reader.seek(place, committed)
+        return KafkaLane(self, place, producer, committed)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait for records, an assignment or the time."""
+        if self._closed:
+            raise BusUnavailable("the member has left its group")
+        await self.reader.wait(self._owned, lambda: self._closed or self._news(), timeout_s)
+
+    def _owned(self) -> list[TopicPartition]:
+        return [place for place, lane in self._lanes.items() if not lane.lost]
+
+    async def close(self) -> None:
+        """Leave the group, once what is being committed has an outcome."""
+        if self._closed:
+            return
+        self._closed = True
+        for lane in self._lanes.values():
+            lane.lose()
+        self.engine.bell.ring()
+        leaving = {asyncio.ensure_future(self._consumer.stop())}
+        if hasattr(self, "reader"):
+            leaving.add(asyncio.ensure_future(self.reader.close()))
+        await asyncio.wait(leaving, timeout=ASK_S)

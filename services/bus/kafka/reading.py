@@ -1,0 +1,51 @@
+"""Reading partitions whole, without a group: tables, and the restore of a lane's state. The end is a position."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from services.bus.kafka.reader import Reader
+from services.bus.ports import BATCH_RECORDS_MAX, Record
+
+if TYPE_CHECKING:
+    from aiokafka import TopicPartition
+
+    from services.bus.kafka.engine import Engine
+
+
+async def whole(engine: Engine, places: Sequence[TopicPartition]) -> AsyncIterator[Record]:
+    """Read partitions, one after another, from their starts to the ends seen at the call, tombstones included.
+
+    Never "until the last offset": markers and compaction leave holes, and an end may be one.
+    """
+    await engine.look_behind_own(places)
+    ends = {place: engine.ends[place] for place in places if engine.ends[place]}
+    if not ends:
+        return
+    reader = await Reader.open(engine, dict.fromkeys(ends))
+    try:
+        for place, end in ends.items():
+            reader.seek(place, 0)
+            while True:
+                await reader.fill([place], BATCH_RECORDS_MAX)
+                page = [record for record in reader.buffers[place] if record.offset < end]
+                reader.buffers[place].clear()
+                for record in page:
+                    yield record
+                if reader.positions[place] >= end:
+                    break
+            reader.leave(place)
+    finally:
+        await reader.close()
+
+
+async def latest(engine: Engine, place: TopicPartition) -> AsyncIterator[Record]:
+    """Read the latest record of each key, in order of offset; keys that ended do not appear."""
+    records: dict[str, Record] = {}
+    async for record in whole(engine, [place]):
+        records.pop(record.key, None)
+        if record.value is not None:
+            records[record.key] = record
+    for record in records.values():
+        yield record
