@@ -14,6 +14,7 @@ DAY_MS = 86_400_000
 SHARDED = 0
 """Partitions of a sharded topic: the bus's own number (8 on SQLite, 16 on Kafka)."""
 SQLITE_SHARDS = 8
+KAFKA_SHARDS = 16
 DLQ_RETENTION_MS_MAX = 90 * DAY_MS
 
 Cleanup = Literal["compact", "delete", "compact,delete", "keep"]
