@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from services.bus.kafka.engine import ASK_S, REQUEST_BYTES_MAX
+from services.bus.kafka.engine import ASK_S, REQUEST_BYTES_MAX, RETRY_S
 from services.bus.kafka.faults import bounded, translated
 from services.bus.topics import DAY_MS, KAFKA_SHARDS, TOPICS
 
@@ -104,7 +105,15 @@ class TopicAdmin:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise translated(error(*said), f"topic {name}")
-        return [self._names.topic(topic.name) for topic in missing]
+        made = [self._names.topic(topic.name) for topic in missing]
+        await self._known(made)
+        return made
+
+    async def _known(self, made: list[str]) -> None:
+        """Wait until the cluster says of each topic who leads it: it answers before it knows."""
+        async with bounded(CREATE_S, "topics"):
+            while not all(map(_led, await self._client.describe_topics(made))):
+                await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=RETRY_S)
 
     async def _copies(self) -> int:
         described = await self._client.describe_cluster()
@@ -141,6 +150,10 @@ class TopicAdmin:
                 for _, _, _, name, entries in response.resources:
                     found[name] |= {key: value for key, value, *_ in entries if value is not None}
         return found
+
+
+def _led(topic: Mapping[str, Any]) -> bool:
+    return not topic["error_code"] and all(partition["leader"] >= 0 for partition in topic["partitions"])
 
 
 def _shape(topic: Mapping[str, Any]) -> dict[str, str]:

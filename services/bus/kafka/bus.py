@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from services.bus.kafka import reading
 from services.bus.kafka.append import Appender
-from services.bus.kafka.engine import ASK_S, Cluster, Engine
+from services.bus.kafka.engine import ASK_S, CLOSE_S, Cluster, Engine
 from services.bus.kafka.faults import bounded
 from services.bus.kafka.membership import KafkaMembership
 from services.bus.kafka.reader import Reader
@@ -120,7 +120,9 @@ class KafkaBus:
         if engine.closing:
             return
         if self._appending:
-            await asyncio.wait(set(self._appending), timeout=ASK_S)
+            _, late = await asyncio.wait(set(self._appending), timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
         engine.closing = True
         engine.bell.ring()  # whoever still waits need not wait for nothing
         await asyncio.gather(

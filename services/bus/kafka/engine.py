@@ -29,8 +29,12 @@ REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX + 1024 * 1024
 # One question to the cluster: several retries of a lost leader fit, and a drain is still told within seconds.
 ASK_S = 8.0
 REQUEST_MS = 6_000
+# Each step of leaving; with Kafka away there are four of them, and SIGTERM promises an end within ten seconds.
+CLOSE_S = 2.0
 RETRY_MS = 30
 RETRY_S = 0.03
+# A topic is made before every broker knows it.
+SPREAD_S = 1.0
 # What was known this long ago is good enough to call a partition empty without asking.
 FRESH_S = 0.01
 # Markers of a commit are written after its answer: how long to wait until one's own records can be read.
@@ -94,9 +98,11 @@ class Engine:
     async def stop(self) -> None:
         """Disconnect, once those who leave have left."""
         if self._leaving:
-            await asyncio.wait(set(self._leaving), timeout=ASK_S)
-        for close in (self.control.stop, self.admin.close):
-            await asyncio.wait({asyncio.ensure_future(close())}, timeout=ASK_S)
+            await asyncio.wait(set(self._leaving), timeout=CLOSE_S)
+        await asyncio.wait(
+            {asyncio.ensure_future(close()) for close in (self.control.stop, self.admin.close)},
+            timeout=CLOSE_S,
+        )
 
     def later(self, work: Awaitable[None]) -> None:
         """Let something end beside everything else; ``stop`` waits for it."""
@@ -120,9 +126,14 @@ class Engine:
 
     async def demand(self, topics: Collection[str]) -> None:
         """Raise unless these topics are there; what was made a moment ago counts."""
-        if any(topic not in self._partitions for topic in topics):
+        now = asyncio.get_running_loop().time
+        deadline = now() + SPREAD_S
+        while any(topic not in self._partitions for topic in topics):
             async with bounded(ASK_S, "topics"):
                 await self.refresh_topics()
+            if now() >= deadline:
+                break
+            await self.bell.heard(RETRY_S)
         for topic in topics:
             self._demand(topic)
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from services.bus.kafka import producers
-from services.bus.kafka.engine import ASK_S
+from services.bus.kafka.engine import ASK_S, CLOSE_S
 from services.bus.kafka.faults import bounded
 from services.bus.kafka.lanes import KafkaLane
 from services.bus.kafka.reader import Reader
@@ -177,4 +177,4 @@ class KafkaMembership:
         leaving = {asyncio.ensure_future(self._consumer.stop())}
         if hasattr(self, "reader"):
             leaving.add(asyncio.ensure_future(self.reader.close()))
-        await asyncio.wait(leaving, timeout=ASK_S)
+        await asyncio.wait(leaving, timeout=CLOSE_S)

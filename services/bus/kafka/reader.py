@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.bus.kafka.engine import ASK_S
+from services.bus.kafka.engine import ASK_S, CLOSE_S
 from services.bus.kafka.faults import bounded
 from services.bus.ports import BATCH_BYTES_MAX, BATCH_RECORDS_MAX, BusUnavailable, Record
 
@@ -164,7 +164,7 @@ class Reader:
 
     async def close(self) -> None:
         """Disconnect; a consumer without a group has nobody to tell."""
-        await asyncio.wait({asyncio.ensure_future(self._consumer.stop())}, timeout=ASK_S)
+        await asyncio.wait({asyncio.ensure_future(self._consumer.stop())}, timeout=CLOSE_S)
 
 
 def up_to(records: Iterable[Record], records_max: int, bytes_max: int) -> Iterator[Record]:
