@@ -206,9 +206,10 @@ def _explain(error: ValidationError, path: str, text: str, environment: Mapping[
         if first["type"] == "extra_forbidden"
         else first["msg"].removeprefix("Value error, ")
     )
-    if variable in environment:
-        return f"{variable}: {what}"
+    named = [name for name in sorted(environment) if name == variable or name.startswith(f"{variable}__")]
     line = _line_of(keys, text)
+    if named and (named[0] == variable or line is None):
+        return f"{named[0]}: {what}"
     where = f"{path}:{line}" if line else path
     return f"{where}: {'.'.join(keys)}: {what}"
 

@@ -219,6 +219,15 @@ class Alerter:
                     error=line.last_error,
                     due_at=line.due_at,
                 )
+            elif line.status == "parked":
+                log.emit(
+                    "delivery.parked",
+                    alert_id=line.alert_id,
+                    subscriber_id=line.subscriber_id,
+                    attempts=line.attempts,
+                    http_status=line.http_status,
+                    error=line.last_error,
+                )
             elif line.status != "intent":
                 log.emit(
                     "delivery.settled",

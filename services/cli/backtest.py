@@ -33,7 +33,9 @@ class Items:
                     yield item
                 else:
                     self.bad += 1
-                    click.echo(f"{self._path}:{number}: not an item", err=True)
+                    click.echo(
+                        f"{self._path}:{number}: not an item: a JSON object with a title is wanted", err=True
+                    )
 
 
 def _item(raw: bytes | None) -> dict[str, Any] | None:
@@ -55,7 +57,8 @@ def _item(raw: bytes | None) -> dict[str, Any] | None:
 def backtest(stream: str, gold: str | None, config: str | None, log_format: str | None) -> None:
     """Play a recorded stream through classifier, correlator and alerts on a log in memory.
 
-    Alerts go to stdout, one JSON object a line; what the stream came to goes to stderr.
+    An item is {"title", "url"?, "source"?, "summary"?, "text"?, "language"?, "published"?}; one without a date takes
+    that of the item before it. Alerts go to stdout, one JSON object a line; what the stream came to goes to stderr.
 
     Example: tumen backtest stream.jsonl.gz > alerts.jsonl
     """
@@ -68,6 +71,7 @@ def backtest(stream: str, gold: str | None, config: str | None, log_format: str 
     result = asyncio.run(run_backtest(items, shower(), show_progress))
     _report(result, wanted)
     if items.bad:
+        click.echo(f"{stream}: {items.bad} line(s) could not be read", err=True)
         sys.exit(FAILED)
 
 

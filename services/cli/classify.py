@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from contextlib import ExitStack, contextmanager
@@ -30,7 +31,7 @@ def classify(source: str, target: str, config: str | None, log_format: str | Non
     """Judge each item of a JSON lines file (.jsonl, .jsonl.gz or -): one verdict a line, in the same order.
 
     An item is {"id"?, "title", "summary"?, "text"?, "language"?}; other fields are ignored. A line that is no item
-    becomes {"id", "line", "error"} in its place, and the exit code is 1.
+    becomes {"id", "line", "error"} in its place, and the exit code is 1. An OUT that ends in .gz is compressed.
 
     Example: tumen classify news.jsonl.gz verdicts.jsonl
     """
@@ -218,4 +219,9 @@ def _output(path: str, source: str) -> Iterator[IO[bytes]]:
         message = f"{path}: {error.strerror or error}"
         raise click.ClickException(message) from error
     with out:
-        yield out
+        if target.suffix != ".gz":
+            yield out
+            return
+        packed: Any = gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0)
+        with packed:
+            yield packed

@@ -46,12 +46,9 @@ def demo(
     config: str | None,
     log_format: str | None,
 ) -> None:
-    r"""Play an invented day of world news; the alerts come up here and on the desk.
+    """Play an invented day of world news; the alerts come up here and on the desk.
 
-    \b
-    Example: tumen demo
-             tumen demo --exit | jq -r .title
-             tumen demo --export day.warc.gz
+    Example: tumen demo --exit | jq -r .title
     """
     settings = settings_from(config, log_format)
     if tape is not None:

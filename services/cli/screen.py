@@ -73,7 +73,9 @@ class DemoScreen:
 
     def resumed(self, now: datetime) -> None:
         """Say that the day goes on."""
-        self._err.print(f"Going on at {now:%H:%M:%S}", markup=False)
+        self._err.print(
+            f"Going on at {now:%H:%M} UTC of the day; fetches are counted from here", markup=False
+        )
 
     def summary(self, summary: Summary, metrics: Metrics) -> None:
         """Show what the day came to."""

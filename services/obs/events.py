@@ -70,7 +70,13 @@ _TABLE = (
         "delivery.settled",
         "info",
         ("alert_id", "subscriber_id", "status", "attempts"),
-        "A delivery reached its end: sent, silenced, grouped or parked.",
+        "A delivery reached its end: sent, silenced or grouped.",
+    ),
+    Event(
+        "delivery.parked",
+        "warning",
+        ("alert_id", "subscriber_id", "attempts", "http_status", "error"),
+        "A delivery was given up; `error` says why. Nobody has this alert from it.",
     ),
     Event(
         "delivery.failed",

@@ -10,6 +10,8 @@ from services.text.tables import NotToml, blocks
 
 LIST_BYTES_MAX = 16 * 1024 * 1024
 """Of a feed list: room for a hundred thousand feeds."""
+FEED_TYPES = frozenset({"rss", "atom", "rdf"})
+"""Outlines that say they are feeds; any other without an address is a folder or nothing to poll."""
 DEPTH_MAX = 32
 """Of OPML outlines: people nest folders three deep."""
 
@@ -80,6 +82,8 @@ class _Opml:
         if name == "outline" and "xmlUrl" in attributes:
             self._found.rows.append(Row(self._parser.CurrentLineNumber, attributes, folder))
         elif name == "outline":
+            if attributes.get("type", "").lower() in FEED_TYPES:
+                self._found.faults.append((self._parser.CurrentLineNumber, "xmlUrl is missing"))
             folder = attributes.get("text") or attributes.get("title") or folder
         self._folders.append(folder)
 

@@ -156,7 +156,9 @@ def said_by_nobody(path: Path) -> str:
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """A path that leads nowhere, or to a folder, cannot be opened."""
     for path in (tmp_path / "none" / "bus.db", tmp_path):
-        with pytest.raises(BusUnavailable, match="cannot be opened: its directory must exist"):
+        with pytest.raises(
+            BusUnavailable, match="cannot be opened: it must be a file, and its directory must exist"
+        ):
             await SqliteBus.open(str(path))
 
 

@@ -59,6 +59,16 @@ def test_a_wrong_variable_is_named() -> None:
         load(None, {"TUMEN_POLLER__INTERVALL": "30m"})
 
 
+def test_a_variable_of_an_unknown_section_is_named_beside_a_file(tmp_path: Path) -> None:
+    """The file that does not hold the mistake is not blamed; one that holds it is."""
+    path = write(tmp_path, "[poller]\nparse_workers = 1\n")
+    with pytest.raises(SettingsError, match=r"^TUMEN_POLLING__INTERVAL: unknown setting$"):
+        load(path, {"TUMEN_POLLING__INTERVAL": "30m"})
+    path = write(tmp_path, "[polling]\n")
+    with pytest.raises(SettingsError, match=r"tumen\.toml:1: polling: unknown setting$"):
+        load(path, {"TUMEN_POLLING__INTERVAL": "30m"})
+
+
 @pytest.mark.parametrize(
     "environment",
     [

@@ -34,7 +34,7 @@ LINES: tuple[tuple[Kinds, type[BusError], str], ...] = (
     (
         (apsw.CantOpenError,),
         BusUnavailable,
-        "{path} cannot be opened: its directory must exist and be writable for this user",
+        "{path} cannot be opened: it must be a file, and its directory must exist and be writable for this user",
     ),
     (
         (apsw.NotADBError,),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import io
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from schemas import Alert, Delivery, Match, Silence, Subscriber
 from schemas.silence import Matcher
@@ -19,6 +23,7 @@ from services.bus.codec import encode, tombstone
 from services.bus.ports import Message
 from services.bus.sqlite import SqliteBus
 from services.bus.topics import ALERTS, DELIVERIES, SILENCES, SUBSCRIBERS
+from services.obs import log
 from services.obs.metrics import Metrics
 from services.text.ids import stable_id
 from services.text.times import stamp
@@ -133,8 +138,20 @@ async def test_a_failure_is_tried_again_when_it_is_due(bus: SqliteBus) -> None:
     assert len({key for _, _, key in script.told}) == 1
 
 
-async def test_what_is_refused_or_has_no_channel_is_parked(bus: SqliteBus) -> None:
-    """And the others are told all the same."""
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """Return where this test's log lines go; logging is left as it was found."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers, root.level
+    log.configure("json", stream)
+    yield stream
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def test_what_is_refused_or_has_no_channel_is_parked(bus: SqliteBus, logged: io.StringIO) -> None:
+    """And the others are told all the same; the operator reads why."""
     script = Script([Refused("HTTP 404", 404)])
     await subscribe(bus, "a", "b")
     await subscribe(bus, "pigeon", channel="pigeon:loft")
@@ -142,6 +159,9 @@ async def test_what_is_refused_or_has_no_channel_is_parked(bus: SqliteBus) -> No
     alerter = await an_alerter(bus, {"console": script})
     await alerter.drain(NOW)
     assert (await ledger(bus))[3:] == [("a", "parked", 1), ("b", "sent", 1), ("pigeon", "parked", 1)]
+    said = [json.loads(line) for line in logged.getvalue().splitlines()]
+    parked = [(line["level"], line["error"]) for line in said if line["event"] == "delivery.parked"]
+    assert parked == [("warning", "HTTP 404"), ("warning", "no channel for 'pigeon' URLs")]
 
 
 async def test_a_silence_is_recorded_and_nothing_sent(bus: SqliteBus) -> None:

@@ -111,6 +111,15 @@ def test_gzip_is_told_by_its_bytes_and_dash_is_standard_input(tmp_path: Path) ->
     assert from_gzip.stdout == from_stdin.stdout
 
 
+def test_an_output_named_gz_is_compressed(tmp_path: Path) -> None:
+    """What a file is called is what it holds; the same lines as without."""
+    path, plain, packed = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "out.jsonl.gz"))
+    path.write_text(json.dumps({"id": "a", "title": SHELLS}) + "\n" + json.dumps({"title": "x"}) + "\n")
+    assert run("classify", str(path), str(plain)).exit_code == 0
+    assert run("classify", str(path), str(packed)).exit_code == 0
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+
+
 def test_an_empty_file_gives_nothing(tmp_path: Path) -> None:
     """Exit 0, no line."""
     assert classified(b"", tmp_path) == ([], 0)

@@ -99,6 +99,7 @@ def test_a_toml_table_is_a_feed() -> None:
             "trust 'Z' is none of A B C D E F; the default is used",
             True,
         ),
+        ('type="rss" text="A"', "xmlUrl is missing", False),
         ('xmlUrl="https://a.example/" kind="blog"', "kind 'blog' is none of official agency", True),
         ('xmlUrl="https://a.example/" interval="soon"', "interval: not a duration: 'soon'", True),
         ('xmlUrl="https://a.example/" authRef="s3cret"', "authRef is neither env:NAME nor file:PATH", True),
