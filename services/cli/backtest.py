@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.common import FAILED, config_options, settings_from
+from services.cli.common import FAILED, config_options, counted, settings_from
 from services.cli.lines import numbered, opened, show_progress
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ def _report(result: Backtest, gold: dict[str, bool] | None) -> None:
         f"{result.by_severity[n]} {words[n - 1]}" for n in range(5, 0, -1) if result.by_severity[n]
     )
     click.echo(
-        f"{result.items:,} items, {result.flagged} flagged, {result.storylines} storylines, "
-        f"{sum(result.by_severity.values())} alerts ({severities or 'none'})",
+        f"{counted(result.items, 'item')}, {result.flagged:,} flagged, {counted(result.storylines, 'storyline')}, "
+        f"{counted(sum(result.by_severity.values()), 'alert')} ({severities or 'none'})",
         err=True,
     )
     for week, count in sorted(result.by_week.items()):
-        click.echo(f"  {week}  {count} alerts", err=True)
+        click.echo(f"  {week}  {counted(count, 'alert')}", err=True)
     if gold is not None:
         known = [gold[key] for key in result.flagged_keys if key in gold]
         positives = [key for key, about in gold.items() if about and key in result.seen_keys]

@@ -46,6 +46,11 @@ class TumenGroup(click.Group):
             ctx.exit(130)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 feed``, ``1,250 feeds``; the noun is one that takes an s."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def config_options(command: C) -> C:
     """Add ``--config`` and ``--log-format``."""
     command = click.option(

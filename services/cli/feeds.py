@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.common import FAILED, bus_option, config_options, settings_from
+from services.cli.common import FAILED, bus_option, config_options, counted, settings_from
 
 if TYPE_CHECKING:
     from schemas import Feed
@@ -54,8 +54,8 @@ def import_list(
             await import_feeds(opened, found, file, SystemClock().now(), replace=replace)
 
     asyncio.run(run())
-    skipped = f", {len(found.problems)} problems" if found.problems else ""
-    click.echo(f"{file}: {len(found.feeds)} feeds{skipped}", err=True)
+    skipped = f", {counted(len(found.problems), 'problem')}" if found.problems else ""
+    click.echo(f"{file}: {counted(len(found.feeds), 'feed')}{skipped}", err=True)
     if found.problems and not found.feeds:
         sys.exit(FAILED)
 

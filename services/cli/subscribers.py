@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.common import FAILED, bus_option, config_options, settings_from
+from services.cli.common import FAILED, bus_option, config_options, counted, settings_from
 
 if TYPE_CHECKING:
     from schemas.common import Wire
@@ -121,7 +121,7 @@ def _import(data: bytes, name: str, url: str, *, replace: bool = False) -> None:
             await import_subscribers(opened, found, name, SystemClock().now(), replace=replace)
 
     asyncio.run(run())
-    click.echo(f"{name}: {len(found.subscribers)} subscribers", err=True)
+    click.echo(f"{name}: {counted(len(found.subscribers), 'subscriber')}", err=True)
 
 
 def _print_latest(topic: str, model: type[Wire], url: str) -> None:

@@ -36,7 +36,7 @@ def test_bad_lines_and_strange_items_cost_nothing_else(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "stream.jsonl:1: not an item: a JSON object with a title is wanted" in done.stderr
-    assert "4 items, 1 flagged, 1 storylines, 1 alerts" in done.stderr
+    assert "4 items, 1 flagged, 1 storyline, 1 alert" in done.stderr
     assert json.loads(done.stdout)["created_at"] == "2023-09-01T00:00:00.000Z"
 
 

@@ -140,5 +140,5 @@ def test_backtest_says_what_a_stream_would_have_led_to(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "stream.jsonl:3: not an item" in done.stderr
-    assert "2 items, 1 flagged, 1 storylines, 1 alerts" in done.stderr
+    assert "2 items, 1 flagged, 1 storyline, 1 alert" in done.stderr
     assert json.loads(done.stdout)["created_at"] == "2026-05-12T03:00:00.000Z"
