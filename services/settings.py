@@ -116,6 +116,19 @@ class AlerterSection(Section):
     """Allow webhooks on private and loopback addresses."""
 
 
+class KafkaSection(Section):
+    """``[kafka]``: how a ``kafka://`` log is used."""
+
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "tumen"
+    """The first part of the names of topics and groups; several installations may share a cluster."""
+    environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")] = "prod"
+    """The first part of transactional ids."""
+    session_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=5))] = timedelta(
+        seconds=10
+    )
+    """A process that died or froze loses its partitions after this; the brokers bound it, too."""
+
+
 class LogSection(Section):
     """``[log]``."""
 
@@ -136,6 +149,7 @@ class Settings(Section):
     alerter: AlerterSection = AlerterSection()
     desk: DeskSection = DeskSection()
     health: HealthSection = HealthSection()
+    kafka: KafkaSection = KafkaSection()
     log: LogSection = LogSection()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.alerter.subscriberlist import read_subscribers
 from services.bootstrap.day import DEMO_SECRET, FEED_LIST, SinkPoster, Summary, reached, summarise, tape_of
 from services.bootstrap.imports import import_feeds, import_subscribers
-from services.bootstrap.opening import open_bus
+from services.bootstrap.opening import PLAIN, open_bus
 from services.bootstrap.parts import Outside, Parts
 from services.clock import VirtualClock
 from services.demo.load import DAY_FOLDER
@@ -28,6 +28,7 @@ from services.poller.model import PollerSettings
 from services.poller.parse.pool import ParserPool
 from services.replay.player import TapePlayer
 from services.replay.tape import read_tape
+from services.settings import KafkaSection
 
 if TYPE_CHECKING:
     from schemas import Alert
@@ -47,6 +48,7 @@ class DemoOptions:
 
     speed: float | None = DAY_A_MINUTE
     bus: str | None = None
+    kafka: KafkaSection = PLAIN
     desk: bool = True
     desk_port: int = 8642
     stay: bool = True
@@ -137,7 +139,7 @@ async def _serve(stack: AsyncExitStack, desk: Desk, options: DemoOptions, screen
 @asynccontextmanager
 async def _bus(options: DemoOptions) -> AsyncIterator[Bus]:
     if options.bus is not None:
-        async with open_bus(options.bus) as bus:
+        async with open_bus(options.bus, options.kafka) as bus:
             yield bus
         return
     with tempfile.TemporaryDirectory(prefix="tumen-demo-") as folder:

@@ -81,7 +81,7 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(open_bus(settings.bus))
+        bus = await stack.enter_async_context(open_bus(settings.bus, settings.kafka))
         metrics = Metrics()
         await import_settings_lists(bus, settings, clock.now(), strict=options.strict)
         outside = live_outside(settings, show)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from services.bus.ports import BusDamaged
 from services.bus.sqlite import SqliteBus
 from services.bus.topics import KAFKA_SHARDS, TOPICS
+from services.settings import KafkaSection
 
 if TYPE_CHECKING:
     from services.bus.kafka import KafkaBus
@@ -21,15 +22,18 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:"
 KAFKA = "kafka://"
 MEMORY = ":memory:"
+PLAIN = KafkaSection()
 
 
 @asynccontextmanager
-async def open_bus(url: str, *, must_exist: bool = False, durable: bool = True) -> AsyncIterator[Log]:
+async def open_bus(
+    url: str, kafka: KafkaSection = PLAIN, *, must_exist: bool = False, durable: bool = True
+) -> AsyncIterator[Log]:
     """Open the log of ``sqlite:PATH``, ``sqlite::memory:`` or ``kafka://HOST:PORT``; BusDamaged says what is wrong.
 
     ``must_exist`` is for readers: a mistyped path must not make an empty log. Kafka's topics must always be there.
     """
-    bus = await _kafka(url) if url.startswith(KAFKA) else await _sqlite(url, must_exist, durable)
+    bus = await _kafka(url, kafka) if url.startswith(KAFKA) else await _sqlite(url, must_exist, durable)
     try:
         yield bus
     finally:
@@ -44,8 +48,8 @@ async def _sqlite(url: str, must_exist: bool, durable: bool) -> SqliteBus:
     return await SqliteBus.open(path, durable=durable)
 
 
-async def _kafka(url: str) -> KafkaBus:
-    cluster = cluster_of(url)
+async def _kafka(url: str, kafka: KafkaSection) -> KafkaBus:
+    cluster = cluster_of(url, kafka)
     from services.bus.kafka import KafkaBus  # noqa: PLC0415 - nobody else pays for its import
 
     bus = await KafkaBus.open(cluster)
@@ -69,15 +73,17 @@ def sqlite_path(url: str) -> str:
     raise BusDamaged(message)
 
 
-def cluster_of(url: str) -> Cluster:
-    """Return the cluster in a bus URL: one or more HOST:PORT, separated by commas."""
+def cluster_of(url: str, kafka: KafkaSection) -> Cluster:
+    """Return the cluster of a bus URL (one or more HOST:PORT, separated by commas) and its settings."""
     address = url.removeprefix(KAFKA)
     if not url.startswith(KAFKA) or not all(map(_host_and_port, address.split(","))):
         message = f"not a Kafka cluster: {url!r}; write kafka://HOST:PORT[,HOST:PORT]"
         raise BusDamaged(message)
     from services.bus.kafka.engine import Cluster  # noqa: PLC0415
+    from services.bus.kafka.names import Names  # noqa: PLC0415
 
-    return Cluster(address)
+    names = Names(kafka.topic_prefix, kafka.environment)
+    return Cluster(address, names, session_s=kafka.session_timeout.total_seconds())
 
 
 def _host_and_port(text: str) -> bool:
@@ -85,9 +91,9 @@ def _host_and_port(text: str) -> bool:
     return bool(host) and port.isdecimal() and "/" not in text
 
 
-def topic_admin(url: str, partitions: int | None = None) -> TopicAdmin:
+def topic_admin(url: str, kafka: KafkaSection = PLAIN, partitions: int | None = None) -> TopicAdmin:
     """Return who creates and checks the topics of a Kafka cluster; ``partitions`` of those that are sharded."""
-    cluster = cluster_of(url)
+    cluster = cluster_of(url, kafka)
     from services.bus.kafka.admin import TopicAdmin  # noqa: PLC0415
 
     return TopicAdmin(cluster, shards=partitions or KAFKA_SHARDS)

@@ -60,6 +60,7 @@ def demo(
     options = DemoOptions(
         speed=None if leave and speed is None else pace,
         bus=bus,
+        kafka=settings.kafka,
         desk=not no_desk,
         desk_port=settings.desk.port,
         stay=not leave,

@@ -14,6 +14,7 @@ from services.cli.lines import STANDARD
 
 if TYPE_CHECKING:
     from services.classifier.classify import Item
+    from services.settings import Settings
 
 
 @click.command()
@@ -49,20 +50,20 @@ def explain(
         raise click.UsageError("name a STORY_ID or give a --title")
     settings = settings_from(config, log_format, bus=bus)
     if story_id is not None:
-        item = asyncio.run(_stored(settings.bus, story_id))
+        item = asyncio.run(_stored(settings, story_id))
     else:
         text = _read_text(text_file) if text_file else ""
         item = Item("explain", title or "", summary, text, language)
     click.echo(explain_item(item, load_model()))
 
 
-async def _stored(url: str, story_id: str) -> Item:
+async def _stored(settings: Settings, story_id: str) -> Item:
     """Return a story of the log as an item; one that is not there is said."""
     from services.bootstrap import open_bus
     from services.bootstrap.reading import find_story
     from services.classifier.stage import item_of
 
-    async with open_bus(url, must_exist=True) as bus:
+    async with open_bus(settings.bus, settings.kafka, must_exist=True) as bus:
         story = await find_story(bus, story_id)
     if story is None:
         message = f"no story {story_id} on this log (stories are kept for 14 days)"

@@ -13,6 +13,7 @@ from services.cli.common import FAILED, bus_option, config_options, counted, set
 
 if TYPE_CHECKING:
     from schemas import Feed
+    from services.settings import Settings
 
 
 @click.group()
@@ -50,7 +51,7 @@ def import_list(
         sys.exit(FAILED)
 
     async def run() -> None:
-        async with open_bus(settings.bus) as opened:
+        async with open_bus(settings.bus, settings.kafka) as opened:
             await import_feeds(opened, found, file, SystemClock().now(), replace=replace)
 
     asyncio.run(run())
@@ -68,7 +69,7 @@ def list_feeds(bus: str | None, config: str | None, log_format: str | None) -> N
 
     Example: tumen feeds list | jq -r .url
     """
-    for feed in asyncio.run(_feeds(settings_from(config, log_format, bus=bus).bus)):
+    for feed in asyncio.run(_feeds(settings_from(config, log_format, bus=bus))):
         click.echo(feed.to_json().decode())
 
 
@@ -85,7 +86,7 @@ def export(out: Path | None, bus: str | None, config: str | None, log_format: st
     """
     from services.poller.feedlist import write_opml
 
-    text = write_opml(asyncio.run(_feeds(settings_from(config, log_format, bus=bus).bus)))
+    text = write_opml(asyncio.run(_feeds(settings_from(config, log_format, bus=bus))))
     if out is None:
         click.echo(text, nl=False)
         return
@@ -96,12 +97,12 @@ def export(out: Path | None, bus: str | None, config: str | None, log_format: st
         raise click.ClickException(message) from error
 
 
-async def _feeds(url: str) -> list[Feed]:
+async def _feeds(settings: Settings) -> list[Feed]:
     from schemas import Feed as Model
     from services.bootstrap import open_bus
     from services.bootstrap.reading import latest
     from services.bus.topics import FEEDS
 
-    async with open_bus(url, must_exist=True) as opened:
+    async with open_bus(settings.bus, settings.kafka, must_exist=True) as opened:
         found = [feed async for feed in latest(opened, FEEDS, Model)]
     return sorted(found, key=lambda feed: (feed.title.casefold(), feed.url))

@@ -13,6 +13,7 @@ from services.cli.common import FAILED, bus_option, config_options, counted, set
 
 if TYPE_CHECKING:
     from schemas.common import Wire
+    from services.settings import Settings
 
 
 @click.group()
@@ -37,7 +38,7 @@ def import_list(
     """
     from services.bootstrap.imports import read_list
 
-    _import(read_list(file), file, settings_from(config, log_format, bus=bus).bus, replace=replace)
+    _import(read_list(file), file, settings_from(config, log_format, bus=bus), replace=replace)
 
 
 @subscribers.command("add")
@@ -65,7 +66,7 @@ def add(
     lines = ["[[subscribers]]", f"id = {json.dumps(subscriber)}", f"channel = {json.dumps(channel)}"]
     lines += [f"match = {{ severity_min = {severity_min} }}"]
     lines += [f"secret_ref = {json.dumps(secret_ref)}"] if secret_ref else []
-    _import("\n".join(lines).encode(), "command line", settings_from(config, log_format, bus=bus).bus)
+    _import("\n".join(lines).encode(), "command line", settings_from(config, log_format, bus=bus))
 
 
 @subscribers.command("list")
@@ -79,7 +80,7 @@ def list_subscribers(bus: str | None, config: str | None, log_format: str | None
     from schemas import Subscriber
     from services.bus.topics import SUBSCRIBERS
 
-    _print_latest(SUBSCRIBERS.name, Subscriber, settings_from(config, log_format, bus=bus).bus)
+    _print_latest(SUBSCRIBERS.name, Subscriber, settings_from(config, log_format, bus=bus))
 
 
 @click.group()
@@ -101,10 +102,10 @@ def list_deliveries(bus: str | None, config: str | None, log_format: str | None)
     from schemas import Delivery
     from services.bus.topics import DELIVERIES
 
-    _print_latest(DELIVERIES.name, Delivery, settings_from(config, log_format, bus=bus).bus)
+    _print_latest(DELIVERIES.name, Delivery, settings_from(config, log_format, bus=bus))
 
 
-def _import(data: bytes, name: str, url: str, *, replace: bool = False) -> None:
+def _import(data: bytes, name: str, settings: Settings, *, replace: bool = False) -> None:
     from services.alerter.subscriberlist import read_subscribers
     from services.bootstrap import open_bus
     from services.bootstrap.imports import import_subscribers
@@ -117,20 +118,20 @@ def _import(data: bytes, name: str, url: str, *, replace: bool = False) -> None:
         sys.exit(FAILED)
 
     async def run() -> None:
-        async with open_bus(url) as opened:
+        async with open_bus(settings.bus, settings.kafka) as opened:
             await import_subscribers(opened, found, name, SystemClock().now(), replace=replace)
 
     asyncio.run(run())
     click.echo(f"{name}: {counted(len(found.subscribers), 'subscriber')}", err=True)
 
 
-def _print_latest(topic: str, model: type[Wire], url: str) -> None:
+def _print_latest(topic: str, model: type[Wire], settings: Settings) -> None:
     from services.bootstrap import open_bus
     from services.bootstrap.reading import latest
     from services.bus.topics import TOPICS
 
     async def run() -> None:
-        async with open_bus(url, must_exist=True) as opened:
+        async with open_bus(settings.bus, settings.kafka, must_exist=True) as opened:
             async for message in latest(opened, TOPICS[topic], model):
                 click.echo(message.to_json().decode())
 

@@ -53,7 +53,7 @@ def tail(
         raise UnreadableError(error.args[0]) from error
 
     async def run() -> None:
-        async with open_bus(settings.bus, must_exist=True) as opened:
+        async with open_bus(settings.bus, settings.kafka, must_exist=True) as opened:
             await _print(opened, name, fresh=start == "now", follow=follow, form=form, meta=meta)
 
     asyncio.run(run())

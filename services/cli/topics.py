@@ -29,8 +29,10 @@ def create(partitions: int | None, bus: str | None, config: str | None, log_form
     """
     from services.bootstrap.opening import topic_admin
 
+    settings = settings_from(config, log_format, bus=bus)
+
     async def run() -> list[str]:
-        async with topic_admin(settings_from(config, log_format, bus=bus).bus, partitions) as admin:
+        async with topic_admin(settings.bus, settings.kafka, partitions) as admin:
             return await admin.create()
 
     for name in asyncio.run(run()):
@@ -48,8 +50,10 @@ def check(partitions: int | None, bus: str | None, config: str | None, log_forma
     """
     from services.bootstrap.opening import topic_admin
 
+    settings = settings_from(config, log_format, bus=bus)
+
     async def run() -> list[str]:
-        async with topic_admin(settings_from(config, log_format, bus=bus).bus, partitions) as admin:
+        async with topic_admin(settings.bus, settings.kafka, partitions) as admin:
             return await admin.check()
 
     found = asyncio.run(run())

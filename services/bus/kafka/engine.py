@@ -51,7 +51,7 @@ class Cluster:
     session_s: float = 10.0
     """A process that is killed or stopped loses its partitions after this; the same as SQLite's lease."""
     heartbeat_s: float = 1.0
-    """How soon members notice that somebody came or left."""
+    """How soon members notice that somebody came or left; a session has several."""
 
     @property
     def client(self) -> dict[str, Any]:
