@@ -6,7 +6,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test test-fast lint bench kafka lock schemas clean
+CHAOS_SECONDS ?= 90
+CHAOS_SEEDS ?= 20260512,20260513,20260514
+
+.PHONY: help run test test-fast chaos lint bench kafka lock schemas clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -19,6 +22,9 @@ test: $(VENV)/.dev ## Run every test that can run here; without ARGS every branc
 
 test-fast: $(VENV)/.dev ## Run the tests without broker, browser and chaos (at most a minute)
 	@$(BIN)/pytest $(ARGS)
+
+chaos: $(VENV)/.dev ## Kill, stop and starve services and brokers at length: CHAOS_SECONDS=90 for each of three CHAOS_SEEDS
+	@$(BIN)/pytest -m chaos --chaos-seconds=$(CHAOS_SECONDS) --chaos-seeds=$(CHAOS_SEEDS) $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, types, import contracts and the freshness of generated files
 	@$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
+from tests.chaos_plan import CHAOS_S, CHAOS_SEEDS, ChaosPlan, planned
 from tests.kafka_broker import Broker, NoKafkaError, running
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -46,3 +47,25 @@ def broker() -> Iterator[Broker]:
         if os.environ.get("CI") and "could not fetch" in str(error):  # noqa: TID251 - no setting of the product's
             raise
         pytest.skip(str(error))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let chaos be longer, and repeat it (`make chaos`)."""
+    parser.addoption("--chaos-seconds", type=float, default=CHAOS_S, help="how long each chaos test strikes")
+    parser.addoption("--chaos-seeds", default=CHAOS_SEEDS, help="one run of each chaos test per seed: 1,2,3")
+
+
+def _plan(config: pytest.Config) -> ChaosPlan:
+    return planned(config.getoption("--chaos-seconds"), config.getoption("--chaos-seeds"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes `chaos_seed` once for each seed."""
+    if "chaos_seed" in metafunc.fixturenames:
+        metafunc.parametrize("chaos_seed", _plan(metafunc.config).seeds)
+
+
+@pytest.fixture(scope="session")
+def chaos_plan(pytestconfig: pytest.Config) -> ChaosPlan:
+    """Return how long chaos lasts, and all its seeds."""
+    return _plan(pytestconfig)

@@ -21,13 +21,13 @@ from tests.kafka_bus import make_topics
 
 if TYPE_CHECKING:
     from services.bus.ports import Record
+    from tests.chaos_plan import ChaosPlan
 
 pytestmark = [pytest.mark.broker, pytest.mark.chaos]
 
 SHARDS = 6
 WORKERS = 3
-CHAOS_S = 30.0
-RECORDS = 12_000
+RECORDS_PER_S = 400
 FEED_STEP = 40
 STOPPED_S = 8.0
 """Past the session: a worker that wakes is a zombie."""
@@ -36,12 +36,12 @@ PREFIX = "chaos"
 STRIKES = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)
 
 
-async def feed(bus: KafkaBus) -> None:
+async def feed(bus: KafkaBus, total: int) -> None:
     """Append the records over the time of the chaos; an append with an unknown outcome is asked for in the log."""
-    per_step_s = CHAOS_S * 0.8 * FEED_STEP / RECORDS
+    per_step_s = 0.8 * FEED_STEP / RECORDS_PER_S
     sent = 0
-    while sent < RECORDS:
-        numbers = range(sent, min(sent + FEED_STEP, RECORDS))
+    while sent < total:
+        numbers = range(sent, min(sent + FEED_STEP, total))
         partition = (sent // FEED_STEP) % SHARDS
         try:
             if not await there(bus, partition, numbers[0]):
@@ -107,14 +107,14 @@ class Workers:
             worker.wait()
 
 
-async def wreak(workers: Workers) -> None:
+async def wreak(workers: Workers, seconds: float) -> None:
     """Strike every second or two, and kill the broker once."""
     clock = asyncio.get_running_loop().time
     begun, broker_killed = clock(), False
-    while (now := clock()) - begun < CHAOS_S:
+    while (now := clock()) - begun < seconds:
         workers.wake(now)
         workers.strike(now)
-        if not broker_killed and now - begun > CHAOS_S / 2:
+        if not broker_killed and now - begun > seconds / 2:
             broker_killed = True
             await asyncio.to_thread(workers.broker.kill)
             await nap(2.0)
@@ -134,9 +134,9 @@ async def settled(bus: KafkaBus) -> None:
         await nap(0.3)
 
 
-def audit(stories: list[Record], verdicts: list[Record]) -> None:
+def audit(stories: list[Record], verdicts: list[Record], total: int) -> None:
     """Every record once; numbers of a lane without gap or repetition, in the order of its input."""
-    assert len(stories) == RECORDS
+    assert len(stories) == total
     wanted: dict[str, list[str]] = defaultdict(list)
     for story in stories:
         wanted[str(story.partition)].append(story.key)
@@ -151,18 +151,18 @@ def audit(stories: list[Record], verdicts: list[Record]) -> None:
     assert got == wanted
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", [20260512])
-async def test_each_record_is_relayed_exactly_once(seed: int) -> None:
+@pytest.mark.timeout(300)
+async def test_each_record_is_relayed_exactly_once(chaos_plan: ChaosPlan, chaos_seed: int) -> None:
     """Kill -9, zombies, SIGTERM and a broker killed in the middle lose, double and reorder nothing."""
     UNKNOWN.clear()
+    total = int(RECORDS_PER_S * chaos_plan.seconds)
     with running() as broker:
         cluster = kafka_process.cluster(broker.address, PREFIX)
         await make_topics(cluster, (STORIES.name, VERDICTS.name, FEED_STATE.name), shards=SHARDS)
         bus = await KafkaBus.open(cluster)
-        workers = Workers(broker, random.Random(seed))
+        workers = Workers(broker, random.Random(chaos_seed))
         try:
-            await asyncio.gather(feed(bus), wreak(workers))
+            await asyncio.gather(feed(bus, total), wreak(workers, chaos_plan.seconds))
             await settled(bus)
             stories = [record async for record in bus.read(STORIES.name)]
             verdicts = [record async for record in bus.read(VERDICTS.name)]
@@ -171,4 +171,4 @@ async def test_each_record_is_relayed_exactly_once(seed: int) -> None:
             await bus.close()
     assert {"SIGKILL", "SIGSTOP", "SIGTERM", "BROKER"} == workers.done.keys()
     sys.stdout.write(f"{dict(workers.done)}\n")
-    audit(stories, verdicts)
+    audit(stories, verdicts, total)
