@@ -1,17 +1,16 @@
 """Lists from files onto the log: feeds and subscribers, what changed and no more."""
 
+# ruff: noqa: PLC0415 - a service that is given no list starts without what reads one
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas import Feed, Subscriber
-from services.alerter.subscriberlist import read_subscribers, subscriber_messages
 from services.bootstrap.reading import latest
 from services.bus.topics import FEEDS, SUBSCRIBERS
 from services.obs import log
-from services.poller.feedlist import feed_messages, read_feed_list
-from services.poller.rows import LIST_BYTES_MAX
 from services.settings import SettingsError
 from services.text.times import stamp
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 def read_list(path: str) -> bytes:
     """Return a list's bytes; SettingsError names the file and why it cannot be read."""
+    from services.poller.rows import LIST_BYTES_MAX
+
     try:
         with Path(path).open("rb") as file:
             data = file.read(LIST_BYTES_MAX + 1)
@@ -42,6 +43,11 @@ def read_list(path: str) -> bytes:
 
 async def import_settings_lists(bus: Bus, settings: Settings, now: datetime, *, strict: bool) -> None:
     """Import ``feeds`` and ``subscribers`` of the settings; with ``strict`` any problem ends it before it writes."""
+    if not (settings.feeds or settings.subscribers):
+        return
+    from services.alerter.subscriberlist import read_subscribers
+    from services.poller.feedlist import read_feed_list
+
     feeds = read_feed_list(read_list(settings.feeds), settings.feeds) if settings.feeds else None
     people = (
         read_subscribers(read_list(settings.subscribers), settings.subscribers)
@@ -60,6 +66,8 @@ async def import_settings_lists(bus: Bus, settings: Settings, now: datetime, *, 
 
 async def import_feeds(bus: Bus, found: FeedList, name: str, now: datetime, *, replace: bool = False) -> None:
     """Put a feed list on the log; with ``replace``, feeds that it does not name are removed."""
+    from services.poller.feedlist import feed_messages
+
     known = {feed.id: feed async for feed in latest(bus, FEEDS, Feed)}
     partitions = await bus.partitions(FEEDS.name)
     await bus.append(feed_messages(found.feeds, known, partitions, now, replace=replace))
@@ -70,6 +78,8 @@ async def import_subscribers(
     bus: Bus, found: SubscriberList, name: str, now: datetime, *, replace: bool = False
 ) -> None:
     """Put a subscriber list on the log; with ``replace``, subscribers that it does not name are removed."""
+    from services.alerter.subscriberlist import subscriber_messages
+
     known = {one.id: one async for one in latest(bus, SUBSCRIBERS, Subscriber)}
     fresh = [one for one in found.subscribers if known.get(one.id) != one]
     listed = {one.id for one in found.subscribers}

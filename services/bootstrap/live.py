@@ -8,24 +8,22 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from services import __version__
 from services.alerter.channels.post import AiohttpPoster
 from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.observed import Observed, measure_lag
 from services.bootstrap.opening import open_bus
-from services.bootstrap.parts import SERVICES, Outside, Parts, poller_settings
+from services.bootstrap.parts import DESK, SERVICES, Outside, Parts, poller_settings
 from services.bus.ports import BusUnavailable
 from services.clock import SystemClock
-from services.desk.server import serve
-from services.desk.service import Desk
 from services.net.gate import Gate
 from services.obs import log
 from services.obs.health import Health
 from services.obs.metrics import Metrics
 from services.poller.fetch import AiohttpFetcher
-from services.poller.loop import START_SPREAD, Poller
+from services.poller.model import START_SPREAD
 from services.poller.parse.pool import ParserPool
 from services.runner import UNAVAILABLE_WAIT_S, WAIT_MIN_S, run_all, stop_on_signals
 from services.settings import Settings, resolve_secret
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from services.bootstrap.opening import Log
     from services.bus.loop import Service
     from services.clock import Clock
+    from services.desk.service import Desk
 
 MAINTAIN_S = 5.0
 """Between two looks at whether the log needs compaction, expiry or a checkpoint."""
@@ -53,6 +52,14 @@ class LiveOptions:
     health: bool = True
     health_port: int | None = None
     strict: bool = False
+
+
+@runtime_checkable
+class Owing(Protocol):
+    """A service that waits for the world: the poller."""
+
+    def owes(self, since: datetime, now: datetime) -> bool:
+        """Tell whether anything that was due at ``since`` is still to be done."""
 
 
 class Standing:
@@ -129,7 +136,7 @@ async def once(services: Sequence[Service], clock: Clock, stop: asyncio.Event) -
     for service in services:
         while not stop.is_set():
             progress = await service.drain(clock.now())
-            if isinstance(service, Poller) and service.owes(since, clock.now()):
+            if isinstance(service, Owing) and service.owes(since, clock.now()):
                 await service.wait(_pause_s(service, clock))
             elif not progress.moved:
                 break
@@ -162,11 +169,18 @@ async def _open_doors(  # noqa: PLR0913, PLR0917 - what the doors open on
         stack.push_async_callback(health.close)
         log.emit("health.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
     for service in services:
-        if isinstance(service, Desk):
-            server = await serve(service, settings.desk.bind, settings.desk.port, settings.desk.hosts)
-            stack.push_async_callback(server.close)
-            heard = server.listener
-            log.emit("desk.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
+        if service.name == DESK:
+            await _open_desk(stack, settings, service)
+
+
+async def _open_desk(stack: AsyncExitStack, settings: Settings, service: Service) -> None:
+    from services.desk.server import serve  # noqa: PLC0415 - nobody else pays for its import
+
+    desk = cast("Desk", service)
+    server = await serve(desk, settings.desk.bind, settings.desk.port, settings.desk.hosts)
+    stack.push_async_callback(server.close)
+    heard = server.listener
+    log.emit("desk.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
 
 
 def health_port(first: int, names: Sequence[str]) -> int:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.alerter.loop import ALERTER
+from services.bootstrap.parts import ALERTER, CLASSIFIER, CORRELATOR, POLLER
 from services.bus.ports import BusUnavailable
 from services.bus.topics import ALERTS, FEEDS, STORIES, VERDICTS
-from services.correlator.stage import CORRELATOR
 from services.obs import log
-from services.poller.lane import POLLER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from services.clock import Clock
     from services.obs.metrics import Metrics
 
-INPUTS = {POLLER: FEEDS.name, "classifier": STORIES.name, CORRELATOR: VERDICTS.name, ALERTER: ALERTS.name}
+INPUTS = {POLLER: FEEDS.name, CLASSIFIER: STORIES.name, CORRELATOR: VERDICTS.name, ALERTER: ALERTS.name}
 """What each service with a group reads."""
 
 

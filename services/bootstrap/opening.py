@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from services.bus.ports import BusDamaged
-from services.bus.sqlite import SqliteBus
 from services.bus.topics import KAFKA_SHARDS, TOPICS
 from services.settings import KafkaSection
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from services.bus.kafka import KafkaBus
     from services.bus.kafka.admin import TopicAdmin
     from services.bus.kafka.engine import Cluster
+    from services.bus.sqlite import SqliteBus
 
     Log: TypeAlias = SqliteBus | KafkaBus
 
@@ -45,6 +45,8 @@ async def _sqlite(url: str, must_exist: bool, durable: bool) -> SqliteBus:
     if must_exist and path != MEMORY and not _exists(path):
         message = f"{path}: there is no such log; name it with --bus or TUMEN_BUS"
         raise BusDamaged(message)
+    from services.bus.sqlite import SqliteBus  # noqa: PLC0415 - as below
+
     return await SqliteBus.open(path, durable=durable)
 
 

@@ -1,5 +1,9 @@
-"""Every service, made from a log and what lies outside: used by live processes, the demo day, replay and tests."""
+"""Every service, made from a log and what lies outside: used by live processes, the demo day, replay and tests.
 
+Each is imported where it is made: a process that hosts one starts without the others.
+"""
+
+# ruff: noqa: PLC0415
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,32 +12,28 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from schemas import Feed
-from services.alerter.channels.console import ConsoleChannel
-from services.alerter.channels.webhook import WebhookChannel
-from services.alerter.loop import ALERTER, Alerter
 from services.bootstrap.reading import latest
 from services.bus.loop import LaneService
 from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, VERDICTS
-from services.correlator.stage import CORRELATOR, CorrelatorStage
-from services.desk.service import Desk
-from services.poller.lane import POLLER
-from services.poller.loop import Poller
 from services.poller.model import PollerSettings
 
 if TYPE_CHECKING:
     from schemas import Alert
     from services.alerter.channels import Channel
     from services.alerter.channels.webhook import Poster, SecretResolver
+    from services.alerter.loop import Alerter
     from services.bus.loop import Service
     from services.bus.ports import Bus
     from services.clock import Clock
+    from services.desk.service import Desk
     from services.obs.metrics import Metrics
     from services.poller.fetch import Fetcher
+    from services.poller.loop import Poller
     from services.poller.parse.pool import Parser
     from services.settings import PollerSection
 
-SERVICES = ("poller", "classifier", "correlator", "alerter", "desk")
-CLASSIFIER = "classifier"
+POLLER, CLASSIFIER, CORRELATOR, ALERTER, DESK = "poller", "classifier", "correlator", "alerter", "desk"
+SERVICES = (POLLER, CLASSIFIER, CORRELATOR, ALERTER, DESK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Parts:
 
     async def make_poller(self, outside: Outside) -> Poller:
         """Return the poller, a member of its group."""
+        from services.poller.loop import Poller
+
         membership = await self.bus.join(POLLER, [FEEDS.name])
         return Poller(
             membership,
@@ -97,8 +99,8 @@ class Parts:
 
     async def make_classifier(self) -> LaneService:
         """Return the classifier; its model is loaded here, once."""
-        from services.classifier.classify import load_model  # noqa: PLC0415 - only classifiers need the lexicon
-        from services.classifier.stage import ClassifierStage  # noqa: PLC0415
+        from services.classifier.classify import load_model
+        from services.classifier.stage import ClassifierStage
 
         model = load_model()
         membership = await self.bus.join(CLASSIFIER, [STORIES.name])
@@ -110,11 +112,17 @@ class Parts:
 
     async def make_correlator(self) -> LaneService:
         """Return the correlator."""
+        from services.correlator.stage import CorrelatorStage
+
         membership = await self.bus.join(CORRELATOR, [VERDICTS.name])
         return LaneService(CORRELATOR, membership, lambda lane: CorrelatorStage(lane, self.metrics))
 
     async def make_alerter(self, outside: Outside) -> Alerter:
         """Return the alerter with its channels."""
+        from services.alerter.channels.console import ConsoleChannel
+        from services.alerter.channels.webhook import WebhookChannel
+        from services.alerter.loop import Alerter
+
         webhook = WebhookChannel(outside.poster, outside.resolve_secret)
         channels: dict[str, Channel] = {
             "console": ConsoleChannel(outside.show),
@@ -132,6 +140,8 @@ class Parts:
 
     async def make_desk(self) -> Desk:
         """Return the desk, not yet served."""
+        from services.desk.service import Desk
+
         feeds = [feed async for feed in latest(self.bus, FEEDS, Feed)]
         languages = len({feed.language for feed in feeds if feed.language})
         watching = (f"{len(feeds)} feeds in {languages} languages",) if feeds else ()

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 FETCHES_MAX = 100
 """In flight at once, over all hosts: sockets and bodies held in memory."""
-START_SPREAD = timedelta(minutes=5)
-"""What is overdue when a live poller starts is asked within this time, each feed at its own stable offset."""
 _OK, _NOT_MODIFIED = 200, 304
 
 

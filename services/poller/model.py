@@ -16,6 +16,8 @@ Format = Literal["rss", "rdf", "atom", "json", "opml", "html", "unknown"]
 
 FORMATS_READ: frozenset[Format] = frozenset({"rss", "rdf", "atom", "json"})
 """Formats that hold entries."""
+START_SPREAD = timedelta(minutes=5)
+"""What is overdue when a live poller starts is asked within this time, each feed at its own stable offset."""
 EMPTY_BODY = "the body is empty"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -40,6 +42,22 @@ def test_services_alone_take_ports_of_their_own() -> None:
     assert [health_port(9642, [name]) for name in SERVICES] == [9642, 9643, 9644, 9645, 9646]
     assert health_port(9642, SERVICES) == 9642
     assert {health_port(0, [name]) for name in SERVICES} == {0}
+
+
+def test_a_process_imports_no_service_that_it_does_not_host() -> None:
+    """A container starts with its own service's code; what the others and the other log need is not read."""
+    unwanted = {
+        "services.poller.loop",
+        "services.classifier.classify",
+        "services.correlator.stage",
+        "services.alerter.loop",
+        "services.desk.service",
+        "apsw",
+        "aiokafka",
+    }
+    program = "import sys, services.bootstrap.live; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not unwanted & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("strict", [True, False])
