@@ -52,6 +52,8 @@ class LiveOptions:
     health: bool = True
     health_port: int | None = None
     strict: bool = False
+    publish_all: bool = False
+    """The classifier publishes every verdict, not only the telling ones."""
 
 
 @runtime_checkable
@@ -94,7 +96,14 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
         outside = live_outside(settings, show)
         stack.push_async_callback(outside.close)
         spread = timedelta(0) if options.once else START_SPREAD
-        parts = Parts(bus, clock, metrics, poller_settings(settings.poller), start_spread=spread)
+        parts = Parts(
+            bus,
+            clock,
+            metrics,
+            poller_settings(settings.poller),
+            start_spread=spread,
+            publish_all=options.publish_all,
+        )
         made = [await parts.make(name, outside) for name in options.names]
         for service in made:
             stack.push_async_callback(service.close)

@@ -24,6 +24,11 @@ WHAT = {
 }
 
 
+PUBLISH_ALL = click.option(
+    "--publish-all", is_flag=True, help="Publish every verdict, also those that say nothing: for audits."
+)
+
+
 def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every live command takes."""
     for option in (
@@ -60,6 +65,7 @@ def start(names: Sequence[str], options: dict[str, Any]) -> None:
         health=text is None or port is not None,
         health_port=port,
         strict=options["strict"],
+        publish_all=options.get("publish_all", False),
     )
     asyncio.run(run_live(settings, live, shower()))
 
@@ -102,6 +108,8 @@ def service_command(name: str) -> click.Command:
     def command(**options: Any) -> None:
         start([name], options)
 
+    if name == "classifier":
+        return PUBLISH_ALL(command)
     return command
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from services.bootstrap import open_bus
 from services.bootstrap.live import LiveOptions, run_live
+from services.bus.codec import encode
+from services.bus.topics import STORIES
 from services.cli.main import main
 from services.settings import Settings
+from tests.builders import a_story
 from tests.live import ARMS_TITLE, PLAIN_TITLE, newsroom, tumen, until
 
 STOP_S_MAX = 5.0
@@ -81,6 +85,7 @@ async def test_once_does_what_is_due_and_ends(tmp_path: Path) -> None:
     """`--once` runs each service to the end of its work; failing feeds are no failure of the poller."""
     async with newsroom() as room:
         room.publish("harbour", ARMS_TITLE)
+        room.publish("harbour", PLAIN_TITLE)
         feeds = room.list_of(["harbour"], tmp_path)
         feeds.write_text(
             feeds.read_text() + '[[feeds]]\nxmlUrl = "http://127.0.0.1:9/closed"\ntitle = "Closed"\n'
@@ -96,3 +101,23 @@ async def test_once_does_what_is_due_and_ends(tmp_path: Path) -> None:
     verdict = json.loads(printed.stdout)
     assert verdict["flagged"]
     assert verdict["story"]["arrival"] == "backfill"
+
+
+def test_every_verdict_is_published_where_it_is_asked_for(tmp_path: Path) -> None:
+    """`--publish-all`: a story that says nothing has its line, too; without it, it has none."""
+    counts = []
+    for name, options in (("all", ["--publish-all"]), ("telling", [])):
+        bus = f"sqlite:{tmp_path}/{name}.db"
+        asyncio.run(_append_plain(bus))
+        done = CliRunner().invoke(main, ["classifier", "--once", "--bus", bus, *options])
+        assert done.exit_code == 0, done.output
+        printed = CliRunner().invoke(main, ["tail", "verdicts", "--bus", bus])
+        counts.append(len(printed.stdout.splitlines()))
+    assert counts == [1, 0]
+
+
+async def _append_plain(url: str) -> None:
+    story = a_story(title=PLAIN_TITLE)
+    message = encode(STORIES, story, partition=0, key=story.id, source="test", at=story.fetched_at)
+    async with open_bus(url) as bus:
+        await bus.append([message])
