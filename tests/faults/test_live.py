@@ -117,7 +117,7 @@ def test_every_verdict_is_published_where_it_is_asked_for(tmp_path: Path) -> Non
 
 
 async def _append_plain(url: str) -> None:
-    story = a_story(title=PLAIN_TITLE)
+    story = a_story(title=PLAIN_TITLE, summary="", text=None)
     message = encode(STORIES, story, partition=0, key=story.id, source="test", at=story.fetched_at)
     async with open_bus(url) as bus:
         await bus.append([message])
