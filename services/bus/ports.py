@@ -115,8 +115,16 @@ class Lane(Protocol):
         in the last hundredth of a second may not be seen yet.
         """
 
-    def transaction(self, batch: Batch) -> AbstractAsyncContextManager[Outbox]:
+    @property
+    def note(self) -> str:
+        """The word kept with the committed offset: as it was when the lane was taken, or as this lane last left it."""
+
+    def transaction(self, batch: Batch, note: str = "") -> AbstractAsyncContextManager[Outbox]:
         """Append what the outbox collects and move the offset, both or neither.
+
+        The note is stored with the offset, in place of the last one: moving on without a note leaves none. Without
+        input, a note is stored beside the offset as it is, and no note leaves both alone. Keep it short: Kafka takes
+        4,096 bytes.
 
         Leaving the block commits; an exception inside it appends nothing. Raises LaneLost when ownership was lost,
         BusUnavailable when the outcome is "not now"; the caller may then poll and try again. A task that is cancelled

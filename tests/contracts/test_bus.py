@@ -167,6 +167,47 @@ async def test_a_timer_appends_without_input(bus: Bus) -> None:
     assert numbers((await lane.poll()).records) == [1]
 
 
+async def test_a_note_is_kept_with_the_offset(bus: Bus) -> None:
+    """Without input it stands beside the offset as it is; moving on replaces it; who comes next reads it."""
+    await bus.append([a_message(n) for n in range(3)])
+    first = await bus.join("g", [STORIES.name])
+    lane = await lane_of(first)
+    assert lane.note == ""
+    async with lane.transaction(NO_INPUT, "first word"):
+        pass
+    assert lane.note == "first word"
+    assert numbers((await lane.poll()).records) == [0, 1, 2]
+    async with lane.transaction(NO_INPUT) as outbox:
+        outbox.send(a_message(7, topic=VERDICTS.name))
+    assert lane.note == "first word"
+    async with lane.transaction(await lane.poll(1), "second word, é") as outbox:
+        outbox.send(a_message(8, topic=VERDICTS.name))
+    await first.close()
+
+    second = await bus.join("g", [STORIES.name])
+    lane = await lane_of(second)
+    assert lane.note == "second word, é"
+    assert numbers((await lane.poll()).records) == [1, 2]
+    await relay(lane, 1)
+    assert lane.note == ""
+    await second.close()
+    lane = await lane_of(await bus.join("g", [STORIES.name]))
+    assert (lane.note, numbers((await lane.poll()).records)) == ("", [2])
+
+
+async def test_a_note_is_left_as_it_was_when_its_block_fails(bus: Bus) -> None:
+    """It is part of the transaction."""
+    await bus.append([a_message(n) for n in range(2)])
+    lane = await lane_of(await bus.join("g", [STORIES.name]))
+    async with lane.transaction(NO_INPUT, "kept"):
+        pass
+    batch = await lane.poll()
+    with pytest.raises(ZeroDivisionError):
+        await _fail_in_transaction(lane, batch)
+    assert lane.note == "kept"
+    assert await lane.poll() == batch
+
+
 async def test_a_group_resumes_where_it_committed(bus: Bus) -> None:
     """A later member of the group continues; another group begins at the start."""
     await bus.append([a_message(n) for n in range(4)])

@@ -130,16 +130,16 @@ class Refusing:
         """Wrap a lane."""
         self._lane = lane
         self.failures = failures
-        self.topic, self.partition = lane.topic, lane.partition
+        self.topic, self.partition, self.note = lane.topic, lane.partition, lane.note
         self.poll, self.restore = lane.poll, lane.restore
 
     @asynccontextmanager
-    async def transaction(self, batch: Batch) -> AsyncIterator[Outbox]:
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:
         """Fail a transaction without input, or pass it on."""
         if batch.next_offset is None and self.failures:
             self.failures -= 1
             raise BusUnavailable("database is locked")
-        async with self._lane.transaction(batch) as outbox:
+        async with self._lane.transaction(batch, note) as outbox:
             yield outbox
 
 

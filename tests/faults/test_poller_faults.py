@@ -41,6 +41,7 @@ class FailingLane:
         self._fail = fail
         self.topic = lane.topic
         self.partition = lane.partition
+        self.note = lane.note
 
     async def poll(self, *limits: int) -> Batch:
         """Poll the wrapped lane."""
@@ -51,9 +52,9 @@ class FailingLane:
         return self._lane.restore(topic, partition)
 
     @asynccontextmanager
-    async def transaction(self, batch: Batch) -> AsyncIterator[Outbox]:
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:
         """Run the transaction, unless it is its turn to fail."""
-        async with self._lane.transaction(batch) as outbox:
+        async with self._lane.transaction(batch, note) as outbox:
             yield outbox
             if (error := self._fail()) is not None:
                 raise error

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
 from services.bus.kafka import producers, reading
 from services.bus.kafka.faults import EXPIRED, FENCED, translated
@@ -58,14 +59,19 @@ class KafkaLane:
     """One owned partition. ``lost`` is set by a rebalance, by being fenced, and by an outcome nobody knows."""
 
     def __init__(
-        self, membership: KafkaMembership, place: TopicPartition, producer: AIOKafkaProducer, committed: int
+        self,
+        membership: KafkaMembership,
+        place: TopicPartition,
+        producer: AIOKafkaProducer,
+        committed: OffsetAndMetadata,
     ) -> None:
-        """Take a started producer and the position that was committed when it had started."""
+        """Take a started producer, and the position and note that were committed when it had started."""
         self._membership = membership
         self._engine = membership.engine
         self.place = place
         self._producer = producer
-        self._committed = committed
+        self._committed = int(committed.offset)
+        self._note = str(committed.metadata)
         self._committing: asyncio.Task[None] | None = None
         self.lost = False
         self.proven_at = membership.number
@@ -80,6 +86,11 @@ class KafkaLane:
     def partition(self) -> int:
         """The input partition."""
         return int(self.place.partition)
+
+    @property
+    def note(self) -> str:
+        """The word kept with the committed offset."""
+        return self._note
 
     async def poll(self, records_max: int = BATCH_RECORDS_MAX, bytes_max: int = BATCH_BYTES_MAX) -> Batch:
         """Return the next records; one more than wanted is read, so that a batch ends behind the last marker."""
@@ -97,20 +108,20 @@ class KafkaLane:
         return Batch(records, max(records[-1].offset + 1, behind))
 
     @asynccontextmanager
-    async def transaction(self, batch: Batch) -> AsyncIterator[Outbox]:
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:
         """Commit the outbox and the offset at the end of the block; a cancelled caller does not stop it half-way."""
         await self._decided()
         self._demand()
         outbox = KafkaOutbox(self._engine)
         yield outbox
-        if batch.next_offset is None and not outbox.messages:
+        if batch.next_offset is None and not outbox.messages and not note:
             return
         await self._decided()
         self._demand()
         if batch.records and batch.records[0].offset < self._committed:
             message = f"{self.topic}/{self.partition}: offset {batch.records[0].offset} was committed before"
             raise ValueError(message)
-        self._committing = asyncio.ensure_future(self._commit(batch, outbox.messages))
+        self._committing = asyncio.ensure_future(self._commit(batch, outbox.messages, note))
         self._committing.add_done_callback(_seen)
         await asyncio.shield(self._committing)
 
@@ -119,9 +130,11 @@ class KafkaLane:
         if self._committing is not None:
             await asyncio.wait({self._committing})
 
-    async def _commit(self, batch: Batch, messages: list[Placed]) -> None:
+    async def _commit(self, batch: Batch, messages: list[Placed], note: str) -> None:
         group = self._membership.group
-        offsets = {} if batch.next_offset is None else {self.place: batch.next_offset}
+        reach = self._committed if batch.next_offset is None else batch.next_offset
+        moved = batch.next_offset is not None or bool(note)
+        offsets = {self.place: OffsetAndMetadata(reach, note)} if moved else {}
         try:
             async with asyncio.timeout(COMMIT_S):
                 reached = await producers.transact(self._producer, messages, offsets, group)
@@ -131,6 +144,8 @@ class KafkaLane:
             raise self._reason(error, causes) from error
         self._engine.publish(reached)
         self.proven_at = self._membership.number
+        if moved:
+            self._note = note
         if batch.next_offset is not None:
             self._committed = batch.next_offset
             self._engine.commits[group, self.place] = batch.next_offset

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.structs import OffsetAndMetadata
 
 from services.bus.kafka import producers
 from services.bus.kafka.engine import ASK_S, CLOSE_S
@@ -150,12 +151,17 @@ class KafkaMembership:
         producer = await producers.start(self.engine, transactional_id)
         try:
             async with bounded(ASK_S, f"group {self.group}: committed offsets"):
-                committed = await self._consumer.committed(place) or 0
+                committed = await self._committed(place)
         except BaseException:
             self.engine.later(producers.discard(producer))
             raise
-        self.reader.seek(place, committed)
+        self.reader.seek(place, committed.offset)
         return KafkaLane(self, place, producer, committed)
+
+    async def _committed(self, place: TopicPartition) -> OffsetAndMetadata:
+        """Return offset and note; the client's public call leaves the note out."""
+        held = await self._consumer._coordinator.fetch_committed_offsets([place])  # noqa: SLF001
+        return held.get(place, OffsetAndMetadata(0, ""))
 
     async def wait(self, timeout_s: float) -> None:
         """Wait for records, an assignment or the time."""

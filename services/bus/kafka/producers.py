@@ -14,6 +14,8 @@ from services.bus.kafka.faults import TOO_LARGE, bounded
 from services.bus.ports import MessageTooLarge
 
 if TYPE_CHECKING:
+    from aiokafka.structs import OffsetAndMetadata
+
     from services.bus.kafka.engine import Cluster, Engine
     from services.bus.ports import Message
 
@@ -88,7 +90,10 @@ def _quiet(producer: AIOKafkaProducer) -> None:
 
 
 async def transact(
-    producer: AIOKafkaProducer, messages: Sequence[Placed], offsets: Mapping[TopicPartition, int], group: str
+    producer: AIOKafkaProducer,
+    messages: Sequence[Placed],
+    offsets: Mapping[TopicPartition, OffsetAndMetadata],
+    group: str,
 ) -> dict[TopicPartition, int]:
     """Commit messages and offsets together; return the offset behind the last message of each partition.
 

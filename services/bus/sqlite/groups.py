@@ -33,6 +33,7 @@ class Lease:
     epoch: int
     until_ms: int
     position: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _bury(connection: apsw.Connection, member: Member, now_ms: int) -> bool:
 def _leases(connection: apsw.Connection, member: Member) -> list[Lease]:
     leases = rows(
         connection,
-        "SELECT partition_id, owner, epoch, until_ms, position FROM leases WHERE group_name = ? ORDER BY partition_id",
+        "SELECT partition_id, owner, epoch, until_ms, position, metadata FROM leases WHERE group_name = ? ORDER BY partition_id",
         (member.group,),
     )
     mine = frozenset(member.partition_ids)
@@ -200,11 +201,11 @@ def demand(connection: apsw.Connection, member: Member, partition_id: int, epoch
     return int(found[2])
 
 
-def advance(connection: apsw.Connection, member: Member, partition_id: int, position: int) -> None:
-    """Move the committed position."""
+def advance(connection: apsw.Connection, member: Member, partition_id: int, position: int, note: str) -> None:
+    """Move the committed position, and the word that is kept with it."""
     connection.execute(
-        "UPDATE leases SET position = ? WHERE group_name = ? AND partition_id = ?",
-        (position, member.group, partition_id),
+        "UPDATE leases SET position = ?, metadata = ? WHERE group_name = ? AND partition_id = ?",
+        (position, note, member.group, partition_id),
     )
 
 

@@ -56,6 +56,7 @@ class SqliteLane:
         self._place = place
         self._epoch = lease.epoch
         self._position = lease.position
+        self._note = lease.note
         self.lost = False
 
     @property
@@ -67,6 +68,11 @@ class SqliteLane:
     def partition(self) -> int:
         """The input partition."""
         return self._place.partition
+
+    @property
+    def note(self) -> str:
+        """The word kept with the committed offset."""
+        return self._note
 
     @property
     def epoch(self) -> int:
@@ -97,20 +103,22 @@ class SqliteLane:
         return Batch(tuple(records), records[-1].offset + 1)
 
     @asynccontextmanager
-    async def transaction(self, batch: Batch) -> AsyncIterator[Outbox]:
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:
         """Commit the outbox and the offset at the end of the block, in one call of the worker."""
         self._demand()
         outbox = SqliteOutbox(self._engine.store)
         yield outbox
-        if batch.next_offset is not None or outbox.rows:
-            await self._engine.run(lambda: self._commit(batch, outbox.rows))
+        if batch.next_offset is not None or outbox.rows or note:
+            await self._engine.run(lambda: self._commit(batch, outbox.rows, note))
 
-    def _commit(self, batch: Batch, rows: Rows) -> None:
-        self._engine.write(lambda now_ms: self._write(batch, rows, now_ms))
+    def _commit(self, batch: Batch, rows: Rows, note: str) -> None:
+        self._engine.write(lambda now_ms: self._write(batch, rows, note, now_ms))
+        if batch.next_offset is not None or note:
+            self._note = note
         if batch.next_offset is not None:
             self._position = batch.next_offset
 
-    def _write(self, batch: Batch, rows: Rows, now_ms: int) -> dict[int, int]:
+    def _write(self, batch: Batch, rows: Rows, note: str, now_ms: int) -> dict[int, int]:
         store = self._engine.store
         committed = self._demand_lease()
         if batch.next_offset is not None:
@@ -118,7 +126,9 @@ class SqliteLane:
             if first < committed:
                 message = f"{self.topic}/{self.partition}: offset {first} was committed before"
                 raise ValueError(message)
-            groups.advance(store.connection, self._membership.member, self._place.id, batch.next_offset)
+        if batch.next_offset is not None or note:
+            reach = committed if batch.next_offset is None else batch.next_offset
+            groups.advance(store.connection, self._membership.member, self._place.id, reach, note)
         self._membership.renew_if_due(now_ms)
         return store.append(rows, now_ms)
 
