@@ -142,9 +142,9 @@ class Settings(Section):
     bus: str = "sqlite:tumen.db"
     """``sqlite:PATH``, ``sqlite::memory:`` or ``kafka://HOST:PORT[,HOST:PORT]``."""
     feeds: str | None = None
-    """Feed list (OPML or TOML) imported at start-up."""
+    """Feed list (OPML or TOML) imported at start-up; on Kafka only `tumen feeds import` does."""
     subscribers: str | None = None
-    """Subscriber list (TOML) imported at start-up."""
+    """Subscriber list (TOML) imported at start-up; on Kafka only `tumen subscribers import` does."""
     poller: PollerSection = PollerSection()
     alerter: AlerterSection = AlerterSection()
     desk: DeskSection = DeskSection()

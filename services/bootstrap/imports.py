@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas import Feed, Subscriber
+from services.bootstrap.opening import KAFKA
 from services.bootstrap.reading import latest
 from services.bus.topics import FEEDS, SUBSCRIBERS
 from services.obs import log
@@ -42,7 +43,16 @@ def read_list(path: str) -> bytes:
 
 
 async def import_settings_lists(bus: Bus, settings: Settings, now: datetime, *, strict: bool) -> None:
-    """Import ``feeds`` and ``subscribers`` of the settings; with ``strict`` any problem ends it before it writes."""
+    """Import ``feeds`` and ``subscribers`` of the settings; with ``strict`` any problem ends it before it writes.
+
+    A log on Kafka has many hosts: an old one that starts again must not roll back a newer list, so there only the
+    import commands write.
+    """
+    if settings.bus.startswith(KAFKA):
+        for kind, file in (("feeds", settings.feeds), ("subscribers", settings.subscribers)):
+            if file:
+                log.emit("list.not_imported", file=file, run=f"tumen {kind} import {file}")
+        return
     if not (settings.feeds or settings.subscribers):
         return
     from services.alerter.subscriberlist import read_subscribers

@@ -32,8 +32,16 @@ PUBLISH_ALL = click.option(
 def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every live command takes."""
     for option in (
-        click.option("--feeds", metavar="FILE", help="Feed list (OPML or TOML), imported at the start."),
-        click.option("--subscribers", metavar="FILE", help="Subscriber list (TOML), imported at the start."),
+        click.option(
+            "--feeds",
+            metavar="FILE",
+            help="Feed list (OPML or TOML), imported at the start; on Kafka only `tumen feeds import` does.",
+        ),
+        click.option(
+            "--subscribers",
+            metavar="FILE",
+            help="Subscriber list (TOML), likewise; on Kafka: `tumen subscribers import`.",
+        ),
         click.option(
             "--strict", is_flag=True, help="End at the first fault in a list; else good entries run."
         ),

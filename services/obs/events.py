@@ -34,6 +34,12 @@ _TABLE = (
     Event("feeds.imported", "info", ("file", "feeds", "skipped"), "A feed list was read onto the bus."),
     Event("subscribers.imported", "info", ("file", "subscribers", "skipped"), "Likewise for subscribers."),
     Event(
+        "list.not_imported",
+        "warning",
+        ("file", "run"),
+        "A list was given to a service on Kafka, where services import none; `run` is the command that does.",
+    ),
+    Event(
         "poll.finished",
         "info",
         ("feed_id", "url", "outcome", "http_status", "stories", "seconds", "due_at", "reason"),

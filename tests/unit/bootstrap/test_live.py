@@ -90,6 +90,19 @@ def logged() -> Iterator[StringIO]:
     structlog.reset_defaults()
 
 
+async def test_on_kafka_a_service_leaves_the_lists_alone_and_names_the_command(logged: StringIO) -> None:
+    """An old replica with an old list rolls nothing back: it does not even read the files."""
+    settings = Settings(bus="kafka://broker.example:9092", feeds="old.opml", subscribers="old.toml")
+    async with open_bus("sqlite::memory:") as bus:
+        await import_settings_lists(bus, settings, NOW, strict=True)
+        assert [feed async for feed in latest(bus, FEEDS, Feed)] == []
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    assert [(line["event"], line["level"], line["run"]) for line in lines] == [
+        ("list.not_imported", "warning", "tumen feeds import old.opml"),
+        ("list.not_imported", "warning", "tumen subscribers import old.toml"),
+    ]
+
+
 def test_the_poller_starts_from_the_defaults_that_the_settings_name() -> None:
     """Demo and tests make PollerSettings by themselves: both tables of defaults are one."""
     assert poller_settings(PollerSection()) == PollerSettings()
