@@ -32,6 +32,7 @@ lint: $(VENV)/.dev ## Check style, types, import contracts and the freshness of 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.export --check
+	@$(BIN)/python -m services.bus.kafka.asyncapi --check
 
 bench: $(VENV)/.dev ## Measure, each figure beside a bare loop of the same run
 	@$(BIN)/python -m bench $(ARGS)
@@ -39,8 +40,9 @@ bench: $(VENV)/.dev ## Measure, each figure beside a bare loop of the same run
 kafka: $(VENV)/.dev ## Run a real Apache Kafka on 127.0.0.1:9092 until stopped (needs Java 17 and Maven)
 	@$(BIN)/python -m tests.kafka_broker $(or $(PORT),9092)
 
-schemas: $(VENV)/.dev ## Generate the JSON Schemas again
+schemas: $(VENV)/.dev ## Generate the JSON Schemas and the AsyncAPI document again
 	@$(BIN)/python -m schemas.export
+	@$(BIN)/python -m services.bus.kafka.asyncapi
 
 lock: $(VENV)/.dev ## Resolve the locks again (requirements/*.txt)
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt --extra build

@@ -1,4 +1,4 @@
-"""``tumen schemas``: the JSON Schemas of every message."""
+"""``tumen schemas``: the JSON Schemas of every message, and the AsyncAPI document of the log."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ def schemas() -> None:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @config_options
 def export_schemas(directory: Path, config: str | None, log_format: str | None) -> None:
-    """Write one JSON Schema (2020-12) a message into DIRECTORY.
+    """Write one JSON Schema (2020-12) a message into DIRECTORY, and the AsyncAPI 3.0 document of the log.
 
     Example: tumen schemas export ./schemas
     """
     from schemas.export import export
+    from services.bus.kafka import asyncapi
 
     settings_from(config, log_format)
     try:
-        written = export(directory)
+        written = [*export(directory), asyncapi.export(directory)]
     except OSError as error:
         message = f"{directory}: cannot be written: {error.strerror}"
         raise click.ClickException(message) from error
