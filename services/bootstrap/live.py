@@ -16,6 +16,7 @@ from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.observed import Observed, measure_lag
 from services.bootstrap.opening import open_bus
 from services.bootstrap.parts import DESK, SERVICES, Outside, Parts, poller_settings
+from services.bootstrap.tally import Tally
 from services.bus.ports import BusUnavailable
 from services.clock import SystemClock
 from services.net.gate import Gate
@@ -90,8 +91,9 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(open_bus(settings.bus, settings.kafka))
         metrics = Metrics()
+        tally = Tally(metrics)
+        bus = await stack.enter_async_context(open_bus(settings.bus, settings.kafka, signals=tally))
         await import_settings_lists(bus, settings, clock.now(), strict=options.strict)
         outside = live_outside(settings, show)
         stack.push_async_callback(outside.close)
@@ -103,6 +105,7 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
             poller_settings(settings.poller),
             start_spread=spread,
             publish_all=options.publish_all,
+            live=True,
         )
         made = [await parts.make(name, outside) for name in options.names]
         for service in made:
@@ -115,7 +118,7 @@ async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Ale
         await _open_doors(stack, settings, options, made, metrics, standing)
         observed = [Observed(service, clock, metrics) for service in made]
         asked = asyncio.create_task(_asked_to_stop(stop, clock))
-        upkeep = _maintain(bus, options.names, metrics, stop)
+        upkeep = _maintain(bus, options.names, tally, stop)
         await run_all(observed, clock, stop, standing.notice, upkeep)
     log.emit("process.stopped", seconds=round((clock.now() - await asked).total_seconds(), 3))
 
@@ -197,11 +200,11 @@ def health_port(first: int, names: Sequence[str]) -> int:
     return first + SERVICES.index(names[0]) if first and len(names) == 1 else first
 
 
-async def _maintain(bus: Log, names: Sequence[str], metrics: Metrics, stop: asyncio.Event) -> None:
+async def _maintain(bus: Log, names: Sequence[str], tally: Tally, stop: asyncio.Event) -> None:
     """Keep the log in order beside the services, and say how far behind they are."""
     stopping = asyncio.create_task(stop.wait())
     while not stopping.done():
         with contextlib.suppress(BusUnavailable):  # the services meet it too, and say so
             await bus.maintain()
-            await measure_lag(bus, names, metrics)
+            await measure_lag(bus, names, tally)
         await asyncio.wait({stopping}, timeout=MAINTAIN_S)

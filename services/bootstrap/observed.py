@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    from services.bootstrap.tally import Tally
     from services.bus.loop import Progress, Service
     from services.bus.ports import Bus
     from services.clock import Clock
@@ -67,9 +68,10 @@ class Observed:
         await self.service.close()
 
 
-async def measure_lag(bus: Bus, names: Collection[str], metrics: Metrics) -> None:
-    """Set how many records of its input each service has not yet committed."""
-    for name in names:
-        if (topic := INPUTS.get(name)) is not None:
-            lag = await bus.lag(name, topic)
-            metrics.set("tumen_lag_records", sum(lag.values()), topic=topic)
+async def measure_lag(bus: Bus, names: Collection[str], tally: Tally) -> dict[str, int]:
+    """Show how many records of its input each service has not yet committed; return that by group."""
+    return {
+        name: tally.lags(name, topic, dict(await bus.lag(name, topic)))
+        for name in names
+        if (topic := INPUTS.get(name)) is not None and tally.owned.get(name)
+    }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from services.bus.ports import BusDamaged
+from services.bus.signals import SILENT, Signals
 from services.bus.topics import KAFKA_SHARDS, TOPICS
 from services.settings import KafkaSection
 
@@ -27,34 +28,42 @@ PLAIN = KafkaSection()
 
 @asynccontextmanager
 async def open_bus(
-    url: str, kafka: KafkaSection = PLAIN, *, must_exist: bool = False, durable: bool = True
+    url: str,
+    kafka: KafkaSection = PLAIN,
+    *,
+    must_exist: bool = False,
+    durable: bool = True,
+    signals: Signals = SILENT,
 ) -> AsyncIterator[Log]:
     """Open the log of ``sqlite:PATH``, ``sqlite::memory:`` or ``kafka://HOST:PORT``; BusDamaged says what is wrong.
 
     ``must_exist`` is for readers: a mistyped path must not make an empty log. Kafka's topics must always be there.
     """
-    bus = await _kafka(url, kafka) if url.startswith(KAFKA) else await _sqlite(url, must_exist, durable)
+    if url.startswith(KAFKA):
+        bus: Log = await _kafka(url, kafka, signals)
+    else:
+        bus = await _sqlite(url, must_exist, durable, signals)
     try:
         yield bus
     finally:
         await bus.close()
 
 
-async def _sqlite(url: str, must_exist: bool, durable: bool) -> SqliteBus:
+async def _sqlite(url: str, must_exist: bool, durable: bool, signals: Signals) -> SqliteBus:
     path = sqlite_path(url)
     if must_exist and path != MEMORY and not _exists(path):
         message = f"{path}: there is no such log; name it with --bus or TUMEN_BUS"
         raise BusDamaged(message)
     from services.bus.sqlite import SqliteBus  # noqa: PLC0415 - as below
 
-    return await SqliteBus.open(path, durable=durable)
+    return await SqliteBus.open(path, signals, durable=durable)
 
 
-async def _kafka(url: str, kafka: KafkaSection) -> KafkaBus:
+async def _kafka(url: str, kafka: KafkaSection, signals: Signals) -> KafkaBus:
     cluster = cluster_of(url, kafka)
     from services.bus.kafka import KafkaBus  # noqa: PLC0415 - nobody else pays for its import
 
-    bus = await KafkaBus.open(cluster)
+    bus = await KafkaBus.open(cluster, signals)
     try:
         await bus.demand(tuple(TOPICS))
     except BaseException:

@@ -67,6 +67,8 @@ class Parts:
     """Over which overdue feeds are spread at the start: live only; ``--once`` and virtual time ask at once."""
     publish_all: bool = False
     """Publish every verdict, not only the telling ones."""
+    live: bool = False
+    """The clock is the machine's: how long an alert took means something."""
 
     async def make(self, name: str, outside: Outside) -> Service:
         """Return a service by its name."""
@@ -114,8 +116,9 @@ class Parts:
         """Return the correlator."""
         from services.correlator.stage import CorrelatorStage
 
+        clock = self.clock if self.live else None
         membership = await self.bus.join(CORRELATOR, [VERDICTS.name])
-        return LaneService(CORRELATOR, membership, lambda lane: CorrelatorStage(lane, self.metrics))
+        return LaneService(CORRELATOR, membership, lambda lane: CorrelatorStage(lane, self.metrics, clock))
 
     async def make_alerter(self, outside: Outside) -> Alerter:
         """Return the alerter with its channels."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from schemas.story import StoryHead
     from services.bus.ports import Lane, Message, Record
     from services.bus.topics import Topic
+    from services.clock import Clock
 
 CORRELATOR = "correlator"
 QUIET_MAX = timedelta(days=200)
@@ -44,6 +45,8 @@ class _Draft:
     memory: Memory
     now: datetime
     alerts: list[Alert] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    """When the story of each alert was fetched."""
     dead: list[tuple[Record, str]] = field(default_factory=list)
     skips: Counter[str] = field(default_factory=Counter)
     opened: int = 0
@@ -55,8 +58,9 @@ class CorrelatorStage:
     state_topics = (STORYLINES.name, STORYLINE_MEMBERS.name, ALERTS.name)
     """Read in this order: an alert is remembered with its storyline."""
 
-    def __init__(self, lane: Lane, metrics: Metrics | None = None) -> None:
-        """Start empty; ``load`` brings what the lane knew."""
+    def __init__(self, lane: Lane, metrics: Metrics | None = None, clock: Clock | None = None) -> None:
+        """Start empty; ``load`` brings what the lane knew. With a clock, it says how long alerts took."""
+        self._clock = clock
         self._partition = lane.partition
         self._metrics = metrics or Metrics()
         self._memory = Memory()
@@ -132,6 +136,7 @@ class CorrelatorStage:
             return
         alert = compose.alert(case, found, told, draft.now)
         draft.alerts.append(alert)
+        draft.fetched.append(case.story.fetched_at)
         draft.memory.told[alert.storyline_id] = told_by(alert)
 
     def _messages(self, draft: _Draft) -> list[Message]:
@@ -167,6 +172,9 @@ class CorrelatorStage:
                 severity=alert.severity,
                 reason=alert.reason,
             )
+        if self._clock is not None:
+            for at in draft.fetched:
+                self._metrics.observe("tumen_alert_seconds", (self._clock.now() - moment(at)).total_seconds())
         for record, detail in draft.dead:
             dead_lettered(record, "verdict_undecodable", CORRELATOR, detail, self._metrics)
 

@@ -24,6 +24,10 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 SECONDS_BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """From one record to a stalled disk, two a decade."""
+RECORDS_BUCKETS = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
+"""From a timer's transaction, which has no input, to the largest that a backlog makes."""
+ALERT_BUCKETS = (0.03, 0.06, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""What is promised of an idle log (0.06 and 0.25), then two a decade."""
 OTHER = "other"
 
 
@@ -35,6 +39,8 @@ class Metric:
     kind: Kind
     labels: tuple[str, ...]
     help: str
+    buckets: tuple[float, ...] = SECONDS_BUCKETS
+    """Of a histogram."""
 
 
 METRICS = {
@@ -51,7 +57,49 @@ METRICS = {
         ),
         Metric("tumen_skips_total", "counter", ("reason",), "Things passed over, by the name of the reason."),
         Metric("tumen_batch_seconds", "histogram", ("service",), "Time of one drain that moved something."),
-        Metric("tumen_lag_records", "gauge", ("topic",), "Records that this process has yet to read."),
+        Metric(
+            "tumen_lag_records",
+            "gauge",
+            ("group", "topic", "partition"),
+            "Records before the last stable offset that the group has yet to commit, where the partition is this process's.",
+        ),
+        Metric("tumen_transaction_seconds", "histogram", ("group",), "Time of one transaction."),
+        Metric(
+            "tumen_transaction_records",
+            "histogram",
+            ("group",),
+            "Input records of one transaction; a timer's has none.",
+            RECORDS_BUCKETS,
+        ),
+        Metric(
+            "tumen_transactions_aborted_total",
+            "counter",
+            ("group",),
+            "Transactions that failed or whose outcome was not learnt.",
+        ),
+        Metric(
+            "tumen_fences_total",
+            "counter",
+            ("group",),
+            "Transactions refused because another process has the partition: normal in a rebalance.",
+        ),
+        Metric(
+            "tumen_lane_rebuilds_total",
+            "counter",
+            ("group", "reason"),
+            "Partitions taken anew by the same process: fenced, expired (idle for too long) or unknown (outcome).",
+        ),
+        Metric("tumen_restore_seconds", "histogram", ("group",), "Time to read one state topic's partition."),
+        Metric(
+            "tumen_restored_records_total", "counter", ("group",), "State records read when lanes were taken."
+        ),
+        Metric(
+            "tumen_alert_seconds",
+            "histogram",
+            (),
+            "From a feed's answer (`fetched_at` of the story) to its alert on the log.",
+            ALERT_BUCKETS,
+        ),
         Metric("tumen_feeds", "gauge", ("status",), "Feeds by their standing."),
         Metric("tumen_desk_streams", "gauge", (), "Live streams open on the desk."),
         Metric("tumen_desk_responses_total", "counter", ("status",), "Answers of the desk by status class."),
@@ -117,11 +165,14 @@ _VOCABULARIES: dict[str, tuple[str, ...]] = {
     "severity": ("1", "2", "3", "4", "5"),
     "reason": tuple(SKIPS),
     "service": ("poller", "classifier", "correlator", "alerter", "desk"),
+    "group": ("poller", "classifier", "correlator", "alerter"),
+    "tumen_lane_rebuilds_total.reason": ("fenced", "expired", "unknown"),
     "tumen_deliveries_total.status": get_args(DeliveryStatus),
     "tumen_feeds.status": get_args(FeedStatus),
     "tumen_desk_responses_total.status": ("2xx", "3xx", "4xx", "5xx"),
 }
 _TOPIC = re.compile(r"[a-z-]{1,40}(\.dlq)?")
+_PARTITION = re.compile(r"[0-9]{1,4}")
 
 
 class UndeclaredMetric(LookupError):  # noqa: N818 - a bug at the call, named by what it is
@@ -146,9 +197,14 @@ class Metrics:
         """Set a gauge."""
         self._child(name, "gauge", labels).set(value)
 
-    def observe(self, name: str, seconds: float, **labels: object) -> None:
+    def observe(self, name: str, value: float, **labels: object) -> None:
         """Take one measurement into a histogram."""
-        self._child(name, "histogram", labels).observe(seconds)
+        self._child(name, "histogram", labels).observe(value)
+
+    def drop(self, name: str, **labels: object) -> None:
+        """Forget a gauge's series: what it measured is not this process's any more."""
+        self._child(name, "gauge", labels)
+        self._families[name].remove(*(bounded(name, label, labels[label]) for label in METRICS[name].labels))
 
     def skip(self, reason: str, by: int = 1) -> None:
         """Count something passed over; every reason has a line in ``SKIPS``."""
@@ -184,6 +240,8 @@ def bounded(name: str, label: str, value: object) -> str:
     if label == "topic":
         short = text.removeprefix("tumen.").replace(".v1", "", 1)
         return short if _TOPIC.fullmatch(short) else OTHER
+    if label == "partition":
+        return text if _PARTITION.fullmatch(text) else OTHER
     if name == "tumen_build_info":
         return text
     words = _VOCABULARIES.get(f"{name}.{label}") or _VOCABULARIES[label]
@@ -192,6 +250,6 @@ def bounded(name: str, label: str, value: object) -> str:
 
 def _family(metric: Metric, registry: CollectorRegistry) -> Any:
     if metric.kind == "histogram":
-        return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=SECONDS_BUCKETS)
+        return Histogram(metric.name, metric.help, metric.labels, registry=registry, buckets=metric.buckets)
     made = Counter if metric.kind == "counter" else Gauge
     return made(metric.name, metric.help, metric.labels, registry=registry)

@@ -13,6 +13,7 @@ from services.bus.kafka.membership import KafkaMembership
 from services.bus.kafka.reader import Reader
 from services.bus.kafka.tails import KafkaTail
 from services.bus.ports import Message, Record
+from services.bus.signals import SILENT, Signals
 
 
 class KafkaBus:
@@ -27,9 +28,9 @@ class KafkaBus:
         self._appending: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def open(cls, cluster: Cluster) -> KafkaBus:
+    async def open(cls, cluster: Cluster, signals: Signals = SILENT) -> KafkaBus:
         """Connect to a cluster."""
-        engine = Engine(cluster)
+        engine = Engine(cluster, signals)
         await engine.start()
         return cls(engine)
 
@@ -92,7 +93,10 @@ class KafkaBus:
         return {place.partition: self._engine.ends[place] for place in places}
 
     async def lag(self, group: str, topic: str) -> Mapping[int, int]:
-        """Return what the group has not committed, to the last stable offset; markers count, at most so much."""
+        """Return what the group has not committed, to the last stable offset.
+
+        What is no record (markers, aborted transactions) counts only where another process owns the partition.
+        """
         engine = self._engine
         await engine.demand([topic])
         places, named = engine.of_topic(topic), engine.names.group(group)
@@ -106,7 +110,12 @@ class KafkaBus:
             place.partition: max(
                 0,
                 engine.ends[place]
-                - max(held[place].offset, engine.commits.get((named, place), 0), starts[place]),
+                - max(
+                    held[place].offset,
+                    engine.commits.get((named, place), 0),
+                    starts[place],
+                    *(member.reached(place) for member in self._memberships if member.group == named),
+                ),
             )
             for place in places
         }

@@ -15,10 +15,12 @@ from services.bus.kafka.bell import Bell
 from services.bus.kafka.faults import bounded
 from services.bus.kafka.names import Names
 from services.bus.ports import BusDamaged, BusUnavailable, MessageTooLarge
+from services.bus.signals import SILENT
 from services.bus.topics import TOPICS
 
 if TYPE_CHECKING:
     from services.bus.ports import Message
+    from services.bus.signals import Signals
 
 T = TypeVar("T")
 
@@ -68,9 +70,10 @@ class Cluster:
 class Engine:
     """The shared parts. ``ends`` are last stable offsets, as last seen; ``floors`` what this process committed."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, signals: Signals = SILENT) -> None:
         """Make the clients; ``start`` connects them."""
         self.cluster = cluster
+        self.signals = signals
         self.names = cluster.names
         self.bell = Bell()
         self.closing = False

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from services.bus.kafka.engine import Engine
     from services.bus.kafka.membership import KafkaMembership
+    from services.bus.signals import Fate
 
 # A transaction that takes longer has an unknown outcome; the cluster aborts it by then.
 COMMIT_S = 15.0
@@ -74,6 +75,8 @@ class KafkaLane:
         self._note = str(committed.metadata)
         self._committing: asyncio.Task[None] | None = None
         self.lost = False
+        self.fate: Fate = "unknown"
+        """Of a lane that was lost: why."""
         self.proven_at = membership.number
         """The assignment under which ownership was last proven: by taking over, or by a commit."""
 
@@ -131,7 +134,8 @@ class KafkaLane:
             await asyncio.wait({self._committing})
 
     async def _commit(self, batch: Batch, messages: list[Placed], note: str) -> None:
-        group = self._membership.group
+        group, signals, clock = self._membership.group, self._engine.signals, asyncio.get_running_loop().time
+        begun = clock()
         reach = self._committed if batch.next_offset is None else batch.next_offset
         moved = batch.next_offset is not None or bool(note)
         offsets = {self.place: OffsetAndMetadata(reach, note)} if moved else {}
@@ -140,8 +144,11 @@ class KafkaLane:
                 reached = await producers.transact(self._producer, messages, offsets, group)
         except BaseException as error:
             causes = tuple(producers.causes(self._producer, error))
-            self.lose(fenced=any(isinstance(cause, FENCED) for cause in causes))
-            raise self._reason(error, causes) from error
+            self.fate = _fate(causes)
+            (signals.fenced if self.fate == "fenced" else signals.aborted)(self._membership.name)
+            self.lose(fenced=self.fate == "fenced")
+            raise self._reason(error) from error
+        signals.committed(self._membership.name, clock() - begun, len(batch.records), len(messages))
         self._engine.publish(reached)
         self.proven_at = self._membership.number
         if moved:
@@ -152,12 +159,12 @@ class KafkaLane:
             if not self.lost:
                 self._membership.reader.drop(self.place, batch.next_offset)
 
-    def _reason(self, error: BaseException, causes: Sequence[BaseException]) -> BaseException:
+    def _reason(self, error: BaseException) -> BaseException:
         """Return what the owner is told: lost quietly, not now, or what is wrong with a message."""
         where = f"{self.topic}/{self.partition}"
-        if any(isinstance(cause, FENCED) for cause in causes):
+        if self.fate == "fenced":
             return LaneLost(f"{where} has another owner now")
-        if any(isinstance(cause, EXPIRED) for cause in causes):
+        if self.fate == "expired":
             return LaneLost(f"{where} was idle for so long that the cluster forgot its producer")
         if isinstance(error, TimeoutError):
             return BusUnavailable(f"{where}: Kafka did not commit within {COMMIT_S:g} s")
@@ -190,9 +197,20 @@ class KafkaLane:
         await self._decided()
         self._demand()
         place = self._engine.place(topic, self.partition if partition is None else partition)
+        clock = asyncio.get_running_loop().time
+        begun, count = clock(), 0
         async for record in reading.latest(self._engine, place):
             self._demand()
             yield record
+            count += 1
+        self._engine.signals.restored(self._membership.name, clock() - begun, count)
+
+
+def _fate(causes: Sequence[BaseException]) -> Fate:
+    """Return what a failed commit says of its lane."""
+    if any(isinstance(cause, FENCED) for cause in causes):
+        return "fenced"
+    return "expired" if any(isinstance(cause, EXPIRED) for cause in causes) else "unknown"
 
 
 def _seen(task: asyncio.Task[None]) -> None:

@@ -61,7 +61,7 @@ class KafkaMembership:
         """Counts assignments."""
         self.places = [place for topic in topics for place in engine.of_topic(topic)]
         self.reader: Reader
-        self._plain_group = group
+        self.name = group
         self._topics = tuple(topics)
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._seen = 0
@@ -100,7 +100,23 @@ class KafkaMembership:
         self._assigned = assigned
         self._barred.clear()
         self.number += 1
+        self._tell()
         self.engine.bell.ring()
+
+    def _tell(self) -> None:
+        """Say which partitions are this member's, as far as it knows."""
+        names, owned = self.engine.names, self._assigned - self._barred.keys()
+        self.engine.signals.owns(
+            self.name, [(names.own_topic(place.topic), int(place.partition)) for place in owned]
+        )
+
+    def reached(self, place: TopicPartition) -> int:
+        """Return the offset before which nothing is left to commit, if the partition is this member's; else 0."""
+        lane = self._lanes.get(place)
+        if lane is None or lane.lost:
+            return 0
+        buffer = self.reader.buffers[place]
+        return buffer[0].offset if buffer else self.reader.positions[place]
 
     def was_lost(self, lane: KafkaLane, *, fenced: bool) -> None:
         """Read no more for a lane; one that another member took is not taken back before a new assignment says so.
@@ -110,6 +126,7 @@ class KafkaMembership:
         self.reader.leave(lane.place)
         if fenced and lane.proven_at == self.number:
             self._barred[lane.place] = asyncio.get_running_loop().time() + self.engine.cluster.session_s
+            self._tell()
         self.engine.bell.ring()
 
     async def lanes(self) -> Sequence[KafkaLane]:
@@ -147,7 +164,7 @@ class KafkaMembership:
     async def _take_over(self, place: TopicPartition) -> KafkaLane:
         """Fence the predecessor, then ask what it committed, then read from there: in this order only."""
         topic = self.engine.names.own_topic(place.topic)
-        transactional_id = self.engine.names.transactional_id(self._plain_group, topic, place.partition)
+        transactional_id = self.engine.names.transactional_id(self.name, topic, place.partition)
         producer = await producers.start(self.engine, transactional_id)
         try:
             async with bounded(ASK_S, f"group {self.group}: committed offsets"):
@@ -156,6 +173,10 @@ class KafkaMembership:
             self.engine.later(producers.discard(producer))
             raise
         self.reader.seek(place, committed.offset)
+        if self._barred.pop(place, None) is not None:
+            self._tell()
+        if (before := self._lanes.get(place)) is not None:
+            self.engine.signals.rebuilt(self.name, before.fate)
         return KafkaLane(self, place, producer, committed)
 
     async def _committed(self, place: TopicPartition) -> OffsetAndMetadata:
@@ -179,6 +200,7 @@ class KafkaMembership:
         self._closed = True
         for lane in self._lanes.values():
             lane.lose()
+        self.engine.signals.owns(self.name, ())
         self.engine.bell.ring()
         leaving = {asyncio.ensure_future(self._consumer.stop())}
         if hasattr(self, "reader"):

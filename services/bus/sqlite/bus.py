@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from services.bus.ports import BusError, Message, Record
+from services.bus.signals import SILENT, Signals
 from services.bus.sqlite import groups, reading, upkeep
 from services.bus.sqlite.bell import Bell
 from services.bus.sqlite.engine import Engine
@@ -44,6 +45,7 @@ class SqliteBus:
     async def open(  # noqa: PLR0913 - each is a choice of whoever runs the process
         cls,
         path: str,
+        signals: Signals = SILENT,
         *,
         shards: int = SQLITE_SHARDS,
         durable: bool = True,
@@ -69,7 +71,7 @@ class SqliteBus:
         except BaseException:
             await worker.close(lambda: None)
             raise
-        engine = Engine(worker, store, Bell(), clock_ms, int(lease_s * MS_PER_S), path == MEMORY)
+        engine = Engine(worker, store, Bell(), clock_ms, int(lease_s * MS_PER_S), path == MEMORY, signals)
         worker.watch = engine.look
         return cls(engine)
 
@@ -155,6 +157,8 @@ class SqliteBus:
             return
         self._closed = True
         await self._engine.worker.close(self._leave)
+        for membership in self._memberships:
+            membership.tell()
         self._engine.bell.ring()  # whoever still waits need not wait for nothing
 
     def _leave(self) -> None:

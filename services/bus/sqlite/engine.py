@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from services.bus.signals import SILENT
 from services.bus.sqlite.store import Rows
 from services.bus.sqlite.upkeep import WAL_PAGES_SOFT, checkpoint
 
 if TYPE_CHECKING:
+    from services.bus.signals import Signals
     from services.bus.sqlite.bell import Bell
     from services.bus.sqlite.store import Store
     from services.bus.sqlite.worker import Worker
@@ -35,6 +37,7 @@ class Engine:
     clock_ms: Callable[[], int]
     lease_ms: int
     private: bool
+    signals: Signals = SILENT
     _checkpoint_queued: bool = field(default=False, init=False)
 
     def fresh(self) -> bool:

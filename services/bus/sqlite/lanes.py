@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from services.bus.ports import (
@@ -109,7 +110,22 @@ class SqliteLane:
         outbox = SqliteOutbox(self._engine.store)
         yield outbox
         if batch.next_offset is not None or outbox.rows or note:
-            await self._engine.run(lambda: self._commit(batch, outbox.rows, note))
+            await self._heard(batch, outbox.rows, note)
+
+    async def _heard(self, batch: Batch, rows: Rows, note: str) -> None:
+        """Commit, and tell how it went."""
+        signals, group = self._engine.signals, self._membership.member.group
+        begun = monotonic()
+        try:
+            await self._engine.run(lambda: self._commit(batch, rows, note))
+        except LaneLost:
+            signals.fenced(group)
+            raise
+        except Exception:
+            signals.aborted(group)
+            raise
+        messages = sum(len(added) for added in rows.values())
+        signals.committed(group, monotonic() - begun, len(batch.records), messages)
 
     def _commit(self, batch: Batch, rows: Rows, note: str) -> None:
         self._engine.write(lambda now_ms: self._write(batch, rows, note, now_ms))
@@ -152,9 +168,12 @@ class SqliteLane:
         """Read the latest record of each key of a state topic."""
         self._demand()
         place = self._engine.store.place(topic, self.partition if partition is None else partition)
+        begun, count = monotonic(), 0
         async for record in reading.latest(self._engine, place):
             yield record
+            count += 1
             self._demand()
+        self._engine.signals.restored(self._membership.member.group, monotonic() - begun, count)
 
 
 class SqliteMembership:
@@ -187,7 +206,15 @@ class SqliteMembership:
 
     async def rebalance(self) -> bool:
         """Renew, give up, claim; return whether the assignment changed."""
-        return await self.engine.run(self._rebalance)
+        changed = await self.engine.run(self._rebalance)
+        if changed:
+            self.tell()
+        return changed
+
+    def tell(self) -> None:
+        """Say which partitions are this member's."""
+        owned = [(lane.topic, lane.partition) for lane in self._lanes.values()]
+        self.engine.signals.owns(self.member.group, owned)
 
     def _rebalance(self) -> bool:
         if self._closed:
@@ -245,6 +272,7 @@ class SqliteMembership:
         """Leave the group."""
         if not self._closed:
             await self.engine.run(self.leave)
+            self.tell()
 
     def leave(self) -> None:
         """Free the leases (in the worker's thread)."""

@@ -11,6 +11,7 @@ from schemas import Alert, Claim, Evidence, Storyline, StorylineMember, Verdict
 from schemas.common import Wire
 from services.bus.ports import Message, Record
 from services.bus.topics import ALERTS, STORYLINE_MEMBERS, STORYLINES, TOPICS, VERDICTS
+from services.clock import VirtualClock
 from services.correlator.stage import CorrelatorStage
 from services.obs.metrics import Metrics
 from services.text.ids import stable_id
@@ -453,3 +454,16 @@ def test_every_message_goes_to_a_topic_that_the_correlator_writes(log: Log) -> N
     """The table of topics names its writer."""
     log.hear(a_verdict())
     assert {TOPICS[message.topic].written_by for message in log.messages} == {"correlator"}
+
+
+def test_with_a_clock_it_says_how_long_an_alert_took(log: Log) -> None:
+    """From the fetch of the story to the moment after the commit; without a clock nothing is said."""
+    log.hear(a_verdict(a_story("first")))
+    assert log.metrics.value("tumen_alert_seconds_count") == 0
+    verdict = a_verdict(a_story("other"))
+    assert verdict.story is not None
+    clock = VirtualClock(moment(verdict.story.fetched_at) + timedelta(seconds=2))
+    timed = CorrelatorStage(ALane(), log.metrics, clock)  # type: ignore[arg-type]
+    timed.step([a_record(VERDICTS, verdict)], NOW).adopt()
+    assert log.metrics.value("tumen_alert_seconds_count") == 1
+    assert log.metrics.value("tumen_alert_seconds_sum") == pytest.approx(2.0)
