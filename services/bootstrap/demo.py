@@ -50,7 +50,9 @@ class DemoOptions:
     bus: str | None = None
     kafka: KafkaSection = PLAIN
     desk: bool = True
+    desk_bind: str = "127.0.0.1"
     desk_port: int = 8642
+    desk_hosts: tuple[str, ...] = ()
     stay: bool = True
     """Keep the desk open after the day, until stopped."""
 
@@ -130,7 +132,7 @@ async def _play(  # noqa: PLR0913, PLR0917 - what a run is made of
 
 
 async def _serve(stack: AsyncExitStack, desk: Desk, options: DemoOptions, screen: Screen) -> str:
-    server = await serve(desk, "127.0.0.1", options.desk_port)
+    server = await serve(desk, options.desk_bind, options.desk_port, options.desk_hosts)
     stack.push_async_callback(server.close)
     screen.desk_is_at(server.url, options.desk_port, moved=server.listener.moved)
     return server.url

@@ -62,7 +62,9 @@ def demo(
         bus=bus,
         kafka=settings.kafka,
         desk=not no_desk,
+        desk_bind=settings.desk.bind,
         desk_port=settings.desk.port,
+        desk_hosts=settings.desk.hosts,
         stay=not leave,
     )
     if not asyncio.run(_run(options)):
