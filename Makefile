@@ -37,8 +37,8 @@ lint: $(VENV)/.dev ## Check style, types, import contracts and the freshness of 
 bench: $(VENV)/.dev ## Measure, each figure beside a bare loop of the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-kafka: $(VENV)/.dev ## Run a real Apache Kafka on 127.0.0.1:9092 until stopped (needs Java 17 and Maven)
-	@$(BIN)/python -m tests.kafka_broker $(or $(PORT),9092)
+kafka: $(VENV)/.dev ## Run a real Apache Kafka on 127.0.0.1:9092 until stopped (NODES=3: three nodes; docs/kafka.md)
+	@$(BIN)/python -m tests.kafka_broker --port $(or $(PORT),9092) --nodes $(or $(NODES),1)
 
 schemas: $(VENV)/.dev ## Generate the JSON Schemas and the AsyncAPI document again
 	@$(BIN)/python -m schemas.export

@@ -1,235 +1,183 @@
-"""A real Apache Kafka on this machine, from Maven jars: for tests, and for developers (`make kafka`).
+"""A real Apache Kafka on this machine: for tests, and for developers (`make kafka`).
 
-One KRaft node on loopback, everything in a folder that is thrown away. Needs Java 17 and, for the first time, Maven.
+One node, or three that keep three copies; on loopback; everything is thrown away at the end. From Maven's jars, or
+from containers where only a Docker engine is there, else a skip with the reason (docs/kafka.md).
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import argparse
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from xml.etree import ElementTree as ET
 
-POM = Path(__file__).parents[1] / "deploy" / "kafka" / "pom.xml"
-CLUSTER_ID = "dHVtZW4tZGV2ZWxvcGVyLQ"
-MAVEN_S_MAX = 240
-FORMAT_S_MAX = 30
-START_S_MAX = 30
-STOP_S_MAX = 10
-LOOK_S = 0.05
+from tests import kafka_container, kafka_means, kafka_probe
+from tests.kafka_container import Container
+from tests.kafka_jars import FetchError, cache, fetched
+from tests.kafka_means import KafkaDueError, Missing, NoKafkaError
+from tests.kafka_node import NODES_SAFE, BootError, Broker, free_ports
 
-PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-group.initial.rebalance.delay.ms=0
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=2
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=2
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-num.network.threads=2
-num.io.threads=4
-log.cleaner.dedupe.buffer.size=16777216
-{extra}
-"""
+__all__ = [
+    "BootError",
+    "Broker",
+    "KafkaCluster",
+    "NoKafkaError",
+    "free_ports",
+    "jars",
+    "running",
+    "running_cluster",
+]
+
+LOOK_S = 0.1
+WATCH_S = 0.5
 
 
-class NoKafkaError(Exception):
-    """Kafka cannot be had on this machine; the message says what is missing."""
+@dataclass(frozen=True, slots=True)
+class KafkaCluster:
+    """Nodes that know each other."""
 
+    nodes: tuple[Broker, ...]
 
-class BootError(Exception):
-    """Kafka should have started and did not; the message has the end of its log."""
+    @property
+    def address(self) -> str:
+        """The bootstrap addresses of all nodes."""
+        return ",".join(node.address for node in self.nodes)
 
+    def in_step(self) -> bool:
+        """Whether every node is there and every partition has all its copies: the next node may go."""
+        seen = kafka_probe.ask(self.nodes[0].port, topics=True)
+        return seen is not None and len(seen.brokers) == len(self.nodes) and seen.in_step
 
-def version() -> str:
-    """Return the version of Kafka that the POM pins."""
-    found = ET.parse(POM).find("{*}properties/{*}kafka.version")
-    assert found is not None
-    assert found.text
-    return found.text
-
-
-def cache() -> Path:
-    """Return where the jars are kept: outside the repository, one folder a version."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"  # noqa: TID251 - no setting of the product's
-    return Path(root) / "tumen" / f"kafka-{version()}"
+    def await_in_step(self, seconds: float) -> None:
+        """Wait until the copies have caught up."""
+        for _ in range(int(seconds / LOOK_S)):
+            if self.in_step():
+                return
+            Event().wait(LOOK_S)
+        message = (
+            f"copies are not in step after {seconds:g} s: {kafka_probe.ask(self.nodes[0].port, topics=True)}"
+        )
+        raise BootError(message)
 
 
 def jars() -> Path:
     """Return the folder of jars; Maven fetches them the first time."""
-    if shutil.which("java") is None:
-        raise NoKafkaError("no `java` here: install a Java 17 runtime for the tests on real Kafka")
-    folder = cache()
-    if folder.is_dir():
-        return folder
-    if shutil.which("mvn") is None:
-        raise NoKafkaError("no `mvn` here: install Maven, it fetches Apache Kafka once")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix="fetching-", dir=folder.parent))
-    command = [
-        "mvn",
-        "-q",
-        "-B",
-        "-C",
-        "-f",
-        str(POM),
-        "dependency:copy-dependencies",
-        "-DincludeScope=runtime",
-    ]
-    done = subprocess.run(
-        [*command, f"-DoutputDirectory={fresh}"],
-        capture_output=True, text=True, timeout=MAVEN_S_MAX, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        shutil.rmtree(fresh, ignore_errors=True)
-        message = f"Maven could not fetch Apache Kafka: {(done.stdout + done.stderr).strip()[-500:]}"
-        raise NoKafkaError(message)
-    _adopt(fresh, folder)
-    return folder
-
-
-def _adopt(fresh: Path, folder: Path) -> None:
-    """Give a complete folder its name; another process may have been quicker."""
+    machine = kafka_means.look()
+    found = kafka_means.means(machine)
+    if isinstance(found, Missing):
+        raise kafka_means.error(found)
+    if found == "container":
+        raise NoKafkaError("no Java here: Kafka runs in a container")
     try:
-        fresh.rename(folder)
-    except OSError:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nobody listens on now."""
-    with_ports = [socket.socket() for _ in range(count)]
-    try:
-        for one in with_ports:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in with_ports]
-    finally:
-        for one in with_ports:
-            one.close()
-
-
-@dataclass
-class Broker:
-    """One node: start it, stop it, kill it, start it again on the same data."""
-
-    folder: Path
-    port: int
-    controller: int
-    extra: str = ""
-    """More lines of server properties."""
-    process: subprocess.Popen[bytes] | None = field(default=None)
-
-    @property
-    def address(self) -> str:
-        """The bootstrap address."""
-        return f"127.0.0.1:{self.port}"
-
-    def prepare(self) -> None:
-        """Write the properties and format the storage."""
-        (self.folder / "server.properties").write_text(
-            PROPERTIES.format(
-                port=self.port, controller=self.controller, data=self.folder / "data", extra=self.extra
-            )
-        )
-        done = subprocess.run(
-            self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties"),
-            cwd=self.folder, capture_output=True, text=True, timeout=FORMAT_S_MAX, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise BootError((done.stdout + done.stderr)[-1_500:])
-
-    def _java(self, *arguments: str) -> list[str]:
-        levels = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
-        return ["java", "-Xmx512m", "-XX:+UseSerialGC", levels, "-cp", f"{jars()}/*", *arguments]
-
-    def start(self) -> None:
-        """Start the process and wait until its port is open."""
-        with (self.folder / "broker.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self._java("kafka.Kafka", "server.properties"),
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        for _ in range(int(START_S_MAX / LOOK_S)):
-            if self.process.poll() is not None:
-                break
-            if self._open():
-                return
-            Event().wait(LOOK_S)
-        self.kill()
-        raise BootError((self.folder / "broker.log").read_text(errors="replace")[-1_500:])
-
-    def _open(self) -> bool:
-        with socket.socket() as probe:
-            probe.settimeout(LOOK_S)
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self) -> None:
-        """Ask the process to end, then end it."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """End the process at once."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send the process a signal (SIGSTOP, SIGCONT)."""
-        assert self.process is not None
-        self.process.send_signal(number)
+        return fetched(cache())
+    except FetchError as error:
+        raise kafka_means.error(kafka_means.unfetched(machine, str(error))) from error
 
 
 @contextmanager
 def running(extra: str = "", port: int | None = None) -> Iterator[Broker]:
-    """Run a broker in a temporary folder for the block."""
-    jars()
-    own, controller = free_ports(2)
+    """Run one node for the block."""
+    with _running(1, extra, [port] if port else None) as nodes:
+        yield nodes[0]
+
+
+@contextmanager
+def running_cluster(
+    extra: str = "", ports: Sequence[int] | None = None, count: int = NODES_SAFE
+) -> Iterator[KafkaCluster]:
+    """Run three nodes for the block: three copies of everything, two of which must have a record."""
+    with _running(count, extra, ports) as nodes:
+        yield KafkaCluster(nodes)
+
+
+@contextmanager
+def _running(count: int, extra: str, ports: Sequence[int] | None) -> Iterator[tuple[Broker, ...]]:
+    found = kafka_means.means(kafka_means.look())
+    if isinstance(found, Missing):
+        raise kafka_means.error(found)
+    free = free_ports(2 * count)
+    clients = list(ports or free[:count])
     with tempfile.TemporaryDirectory(prefix="tumen-kafka-", ignore_cleanup_errors=True) as folder:
-        broker = Broker(Path(folder), port or own, controller, extra)
-        broker.prepare()
-        try:
-            broker.start()
-            yield broker
-        finally:
-            broker.stop()
+        if found == "container":
+            with _network() as network, _booted(_containers(clients, network, extra, Path(folder))) as nodes:
+                yield nodes
+        else:
+            jars()
+            with _booted(_processes(clients, free[count:], extra, Path(folder))) as nodes:
+                yield nodes
+
+
+def _processes(ports: Sequence[int], controllers: Sequence[int], extra: str, folder: Path) -> list[Broker]:
+    voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, start=1))
+    return [
+        Broker(folder / f"node-{node}", port, controller, extra, node, voters)
+        for node, (port, controller) in enumerate(zip(ports, controllers, strict=True), start=1)
+    ]
+
+
+def _containers(ports: Sequence[int], network: str, extra: str, folder: Path) -> list[Broker]:
+    kafka_container.pull()
+    return [
+        Container(folder, port, 0, extra, node, network=network, nodes=len(ports))
+        for node, port in enumerate(ports, start=1)
+    ]
+
+
+@contextmanager
+def _network() -> Iterator[str]:
+    """Have a network of containers for the block."""
+    name = f"tumen-kafka-{free_ports(1)[0]}"
+    network = kafka_container.engine("docker", "network", "create", name)
+    try:
+        yield network
+    finally:
+        kafka_container.engine("docker", "network", "rm", network)
+
+
+@contextmanager
+def _booted(nodes: Sequence[Broker]) -> Iterator[tuple[Broker, ...]]:
+    """Format and start nodes side by side; end each, whatever happens."""
+    try:
+        with ThreadPoolExecutor(len(nodes)) as side_by_side:
+            list(side_by_side.map(Broker.prepare, nodes))
+        for node in nodes:
+            node.begin()
+        for node in nodes:
+            node.await_ready()
+        yield tuple(nodes)
+    finally:
+        for node in nodes:
+            node.remove()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make kafka", description="Run a real Apache Kafka on loopback.")
+    parser.add_argument("--port", type=int, default=9092, help="of the first node; the others count up")
+    parser.add_argument("--nodes", type=int, choices=(1, NODES_SAFE), default=1)
+    return parser.parse_args()
 
 
 def main() -> None:
     """Run a broker until it is interrupted, and say where it is."""
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    asked = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ports = [asked.port + number for number in range(asked.nodes)]
     try:
-        with running(port=port) as broker:
-            sys.stdout.write(f"TUMEN_BUS=kafka://{broker.address}\n")
+        if taken := [port for port in ports if kafka_probe.taken(port)]:
+            sys.exit(f"kafka: port {taken[0]} of 127.0.0.1 is taken: make kafka PORT=…")
+        with running_cluster(ports=ports, count=asked.nodes) as cluster:
+            sys.stdout.write(f"TUMEN_BUS=kafka://{cluster.address}\n")
             sys.stdout.flush()
-            assert broker.process
-            broker.process.wait()
-    except (NoKafkaError, BootError) as error:
+            while all(node.alive() for node in cluster.nodes):
+                Event().wait(WATCH_S)
+            sys.exit("kafka: a node has ended by itself")
+    except (NoKafkaError, KafkaDueError, BootError) as error:
         sys.exit(f"kafka: {error}")
     except KeyboardInterrupt:
         return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, async_playwright
+
+from tests.machine import due, in_ci, installable
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
@@ -19,8 +20,7 @@ def require_chromium() -> str:
     """Return the path of Chromium; skip where there is none, fail where CI could have installed one."""
     if path := next(filter(None, map(shutil.which, NAMES)), None):
         return path
-    in_ci = os.environ.get("CI")  # noqa: TID251 - a test asks where it runs
-    if in_ci and shutil.which("apt-get"):
+    if due(ci=in_ci(), could=installable()):
         pytest.fail("no Chromium: CI must install it (apt-get install -y chromium fonts-noto-cjk)")
     pytest.skip("no Chromium here: apt-get install -y chromium fonts-noto-cjk")
 

@@ -37,12 +37,15 @@ def translated(error: BaseException, what: str) -> BusError:
 
 @asynccontextmanager
 async def bounded(seconds: float, what: str) -> AsyncIterator[None]:
-    """Give the block so much time; its failures become the port's errors."""
+    """Give the block so much time; its failures become the port's errors.
+
+    The client asserts that it knows a broker; while the cluster lets none in (after a freeze, say) it knows none.
+    """
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
         message = f"{what}: Kafka did not answer within {seconds:g} s"
         raise BusUnavailable(message) from error
-    except errors.KafkaError as error:
+    except (errors.KafkaError, AssertionError) as error:
         raise translated(error, what) from error
