@@ -19,7 +19,7 @@ from threading import Event
 
 from tests import kafka_container, kafka_means, kafka_probe
 from tests.kafka_container import Container
-from tests.kafka_jars import FetchError, cache, fetched
+from tests.kafka_jars import FetchError, cache, fetched, version
 from tests.kafka_means import KafkaDueError, Missing, NoKafkaError
 from tests.kafka_node import NODES_SAFE, BootError, Broker, free_ports
 
@@ -32,7 +32,9 @@ __all__ = [
     "jars",
     "running",
     "running_cluster",
+    "version",
 ]
+
 
 LOOK_S = 0.1
 WATCH_S = 0.5
