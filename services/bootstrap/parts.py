@@ -62,7 +62,7 @@ class Parts:
     metrics: Metrics
     poller: PollerSettings
     ordered: bool = False
-    """Publish polls in (due_at, feed_id) order: virtual time."""
+    """Virtual time: publish polls in (due_at, feed_id) order, work lanes one after the other."""
     start_spread: timedelta = timedelta(0)
     """Over which overdue feeds are spread at the start: live only; ``--once`` and virtual time ask at once."""
     publish_all: bool = False
@@ -110,6 +110,7 @@ class Parts:
             CLASSIFIER,
             membership,
             lambda lane: ClassifierStage(lane, model, publish_all=self.publish_all, metrics=self.metrics),
+            live=not self.ordered,
         )
 
     async def make_correlator(self) -> LaneService:
@@ -118,7 +119,12 @@ class Parts:
 
         clock = self.clock if self.live else None
         membership = await self.bus.join(CORRELATOR, [VERDICTS.name])
-        return LaneService(CORRELATOR, membership, lambda lane: CorrelatorStage(lane, self.metrics, clock))
+        return LaneService(
+            CORRELATOR,
+            membership,
+            lambda lane: CorrelatorStage(lane, self.metrics, clock),
+            live=not self.ordered,
+        )
 
     async def make_alerter(self, outside: Outside) -> Alerter:
         """Return the alerter with its channels."""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from services.bus.ports import NO_INPUT, Batch, LaneLost, Message, Record
+from services.bus.work import OneByOne, SideBySide
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from services.bus.ports import Lane, Membership
+    from services.bus.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,48 +83,65 @@ class Stage(Protocol):
 
 
 class LaneService:
-    """A service whose lanes each run a stage: classifier and correlator."""
+    """A service whose lanes each run a stage: classifier and correlator.
 
-    def __init__(self, name: str, membership: Membership, make_stage: Callable[[Lane], Stage]) -> None:
+    ``live``: lanes are worked side by side, batches are as large as the stage's measured speed allows, large ones are
+    decided off the event loop, and a drain ends after a while although there is more. Else (virtual time) everything
+    is done one after the other, the same way every time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        membership: Membership,
+        make_stage: Callable[[Lane], Stage],
+        *,
+        live: bool = False,
+    ) -> None:
         """Take the group membership and a maker of stages."""
         self.name = name
         self._membership = membership
         self._make_stage = make_stage
         self._stages: dict[Lane, Stage] = {}
+        self._work: Work = SideBySide() if live else OneByOne()
 
     async def drain(self, now: datetime) -> Progress:
-        """Work every owned lane until it is empty and its timers are in the future.
+        """Work every owned lane until it is empty and its timers are in the future, or its turn is over.
 
         A lane that is lost on the way is dropped and the others go on. Anything else is a bug or the bus's trouble
         and ends the drain; the lane's state is then read anew, since its last commit may or may not have happened.
         """
         lanes = await self._membership.lanes()
         self._stages = {lane: stage for lane, stage in self._stages.items() if lane in lanes}
-        total = Progress()
-        for lane in lanes:
-            try:
-                total += await self._drain_lane(lane, now)
-            except LaneLost:
-                self._stages.pop(lane, None)
-            except BaseException:
-                self._stages.pop(lane, None)
-                raise
-        return total
+        return sum(await self._work.over([partial(self._turn, lane, now) for lane in lanes]), Progress())
+
+    async def _turn(self, lane: Lane, now: datetime) -> Progress:
+        """Drain one lane; one that is lost is dropped quietly."""
+        try:
+            return await self._drain_lane(lane, now)
+        except LaneLost:
+            self._stages.pop(lane, None)
+            return Progress()
+        except BaseException:
+            self._stages.pop(lane, None)
+            raise
 
     async def _drain_lane(self, lane: Lane, now: datetime) -> Progress:
         stage = await self._stage(lane)
         total = Progress()
         while True:
-            batch = await lane.poll()
+            batch = await self._work.poll(lane)
             wakeup = stage.next_wakeup()
             if not batch.records and (wakeup is None or wakeup > now):
                 return total
-            step = stage.step(batch.records, now)
+            step = await self._work.decide(stage, batch.records, now)
             if not batch.records and not step.messages:
                 step.adopt()
                 return total
             await commit(lane, batch if batch.records else NO_INPUT, step)
             total += Progress(len(batch.records), len(step.messages))
+            if self._work.is_over():
+                return total
 
     async def _stage(self, lane: Lane) -> Stage:
         """Return the lane's stage; a new one has read the lane's state before anybody sees it."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -22,6 +22,10 @@ Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 # to classify within a second.
 BATCH_RECORDS_MAX = 500
 BATCH_BYTES_MAX = 4 * 1024 * 1024
+# A live service measures how long its records take and has batches of these sizes.
+BATCH_RECORDS_MIN = 20
+BATCH_RECORDS_MOST = 5_000
+BATCH_BYTES_MOST = 8 * 1024 * 1024
 
 
 class BusError(Exception):
@@ -44,8 +48,7 @@ class MessageTooLarge(BusError):  # noqa: N818
     """One message is over the log's size limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message to append. ``value=None`` is a tombstone."""
 
     topic: str
@@ -55,9 +58,11 @@ class Message:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A message as the log holds it. ``timestamp_ms`` is the wall clock at append, not event time."""
+class Record(NamedTuple):
+    """A message as the log holds it. ``timestamp_ms`` is the wall clock at append, not event time.
+
+    A named tuple, like Message: there are tens of thousands a second, and a frozen dataclass takes four times as long.
+    """
 
     topic: str
     partition: int

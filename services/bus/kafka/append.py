@@ -51,13 +51,7 @@ class Appender:
         place = messages[0][0]
         batch = self._plain.create_batch()
         for _, message in messages:
-            added = batch.append(
-                key=message.key.encode(),
-                value=message.value,
-                timestamp=None,
-                headers=list(message.headers),
-            )
-            if added is None:
+            if not producers.put(batch, message):
                 return False
         batch.close()
         async with bounded(COMMIT_S, "append"):

@@ -1,4 +1,4 @@
-"""The bell that wakes tasks of this loop: an assignment has changed, a lane was lost, the bus closes."""
+"""The bells that wake tasks of this loop: an assignment has changed, a lane was lost, records came, the bus closes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,29 @@ class Bell:
 
     def __init__(self) -> None:
         """Start with nobody listening."""
-        self._ring = asyncio.Event()
+        self.listeners: set[asyncio.Future[None]] = set()
 
     def ring(self) -> None:
         """Wake everybody who listens now."""
-        self._ring.set()
-        self._ring = asyncio.Event()
+        for listener in self.listeners:
+            if not listener.done():
+                listener.set_result(None)
 
-    async def heard(self, timeout_s: float) -> None:
-        """Return at the next ring or when the time is up."""
-        ring = asyncio.ensure_future(self._ring.wait())
+    async def heard(self, timeout_s: float, *others: Bell) -> None:
+        """Return at the next ring, of this bell or another of these, or when the time is up."""
+        ring: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        bells = (self, *others)
+        for bell in bells:
+            bell.listeners.add(ring)
         try:
             await asyncio.wait({ring}, timeout=timeout_s)
         finally:
-            ring.cancel()
+            for bell in bells:
+                bell.listeners.discard(ring)
+
+
+async def breathe() -> None:
+    """Let the other tasks of this loop have a turn."""
+    turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(turn.set_result, None)
+    await turn

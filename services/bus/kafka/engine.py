@@ -82,6 +82,7 @@ class Engine:
         self.commits: dict[tuple[str, TopicPartition], int] = {}
         self._checked: dict[TopicPartition, float] = {}
         self._partitions: dict[str, int] = {}
+        self._places: dict[tuple[str, int], TopicPartition] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         # A consumer that never fetches: its questions do not queue behind a fetch that waits for records.
         self.control = AIOKafkaConsumer(group_id=None, isolation_level="read_committed", **cluster.client)
@@ -121,6 +122,11 @@ class Engine:
             for topic in described
             if not topic["error_code"]
         }
+        self._places = {
+            (name, partition): TopicPartition(self.names.topic(name), partition)
+            for name, partitions in self._partitions.items()
+            for partition in range(partitions)
+        }
 
     @property
     def topics(self) -> Mapping[str, int]:
@@ -147,11 +153,11 @@ class Engine:
 
     def place(self, topic: str, partition: int) -> TopicPartition:
         """Return the place of a partition; ValueError for one that does not exist."""
+        if (place := self._places.get((topic, partition))) is not None:
+            return place
         self._demand(topic)
-        if not 0 <= partition < self._partitions[topic]:
-            message = f"no partition {partition} of topic {topic!r} on kafka://{self.cluster.address}"
-            raise ValueError(message)
-        return TopicPartition(self.names.topic(topic), partition)
+        message = f"no partition {partition} of topic {topic!r} on kafka://{self.cluster.address}"
+        raise ValueError(message)
 
     def of_topic(self, topic: str) -> list[TopicPartition]:
         """Return the places of a topic, in order."""
@@ -160,10 +166,14 @@ class Engine:
 
     def prepare(self, message: Message) -> TopicPartition:
         """Return where a message goes, or say what is wrong with it."""
-        place = self.place(message.topic, message.partition)
-        size = len(message.value or b"")
-        if size > MESSAGE_BYTES_MAX:
-            problem = f"{message.topic} {message.key}: {size:,} bytes, the limit is {MESSAGE_BYTES_MAX:,}"
+        place = self._places.get((message.topic, message.partition))
+        if place is None:
+            place = self.place(message.topic, message.partition)
+        value = message.value
+        if value is not None and len(value) > MESSAGE_BYTES_MAX:
+            problem = (
+                f"{message.topic} {message.key}: {len(value):,} bytes, the limit is {MESSAGE_BYTES_MAX:,}"
+            )
             raise MessageTooLarge(problem)
         return place
 

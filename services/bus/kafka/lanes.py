@@ -13,7 +13,6 @@ from aiokafka.structs import OffsetAndMetadata
 from services.bus.kafka import producers, reading
 from services.bus.kafka.faults import EXPIRED, FENCED, translated
 from services.bus.kafka.producers import Placed
-from services.bus.kafka.reader import up_to
 from services.bus.ports import (
     BATCH_BYTES_MAX,
     BATCH_RECORDS_MAX,
@@ -52,8 +51,8 @@ class KafkaOutbox:
 
     def send_all(self, messages: Iterable[Message]) -> None:
         """Append these messages, in order, if the transaction commits."""
-        for message in messages:
-            self.send(message)
+        prepare = self._engine.prepare
+        self.messages += [(prepare(message), message) for message in messages]
 
 
 class KafkaLane:
@@ -99,16 +98,13 @@ class KafkaLane:
         """Return the next records; one more than wanted is read, so that a batch ends behind the last marker."""
         await self._decided()
         self._demand()
-        await self._engine.look(self._membership.places)
         reader = self._membership.reader
-        await reader.fill([self.place], records_max + 1, bytes_max)
+        if not reader.holds([self.place], records_max + 1, bytes_max):
+            await self._engine.look(self._membership.places)
+            await reader.fill([self.place], records_max + 1, bytes_max)
         self._demand()
-        buffer = reader.buffers[self.place]
-        records = tuple(up_to(buffer, records_max, bytes_max))
-        if not records:
-            return NO_INPUT
-        behind = reader.positions[self.place] if len(records) == len(buffer) else 0
-        return Batch(records, max(records[-1].offset + 1, behind))
+        records, behind = reader.first(self.place, records_max, bytes_max)
+        return Batch(records, behind) if records else NO_INPUT
 
     @asynccontextmanager
     async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:

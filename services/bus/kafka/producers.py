@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -108,32 +109,89 @@ async def transact(
 
 
 async def send_all(producer: AIOKafkaProducer, messages: Sequence[Placed]) -> dict[TopicPartition, int]:
-    """Send, and wait for each message's own answer: a commit succeeds even if a send before it failed."""
-    try:
-        sent = [await _send(producer, place, message) for place, message in messages]
-        if sent:
-            await asyncio.wait(sent)
-        answers = [future.result() for future in sent]
-    except TOO_LARGE as error:
-        largest = max((message for _, message in messages), key=lambda message: len(message.value or b""))
-        problem = f"{largest.topic} {largest.key}: {len(largest.value or b''):,} bytes, over the limit of the cluster"
-        raise MessageTooLarge(problem) from error
-    reached: dict[TopicPartition, int] = {}
-    for (place, _), answer in zip(messages, answers, strict=True):
-        reached[place] = max(answer.offset + 1, reached.get(place, 0))
-    return reached
+    """Send, and wait for each batch's own answer: a commit succeeds even if a send before it failed.
+
+    Batches are made here, a partition at a time: a future for every message costs more than the message.
+    """
+    parcels: list[_Parcel] = []
+    for place, of_place in by_place(messages).items():
+        parcels += _packed(producer, place, of_place)
+    for parcel in parcels:
+        try:
+            parcel.answer = await producer.send_batch(
+                parcel.batch, parcel.place.topic, partition=parcel.place.partition
+            )
+        except BaseException:
+            _raise_refused(parcels)
+            raise
+        parcel.answer.add_done_callback(_seen)
+    answers = [parcel.answer for parcel in parcels if parcel.answer is not None]
+    if answers:
+        await asyncio.wait(answers)
+    _raise_refused(parcels)
+    return {
+        parcel.place: answer.result().offset + len(parcel.messages)
+        for parcel, answer in zip(parcels, answers, strict=True)
+    }
 
 
-async def _send(producer: AIOKafkaProducer, place: TopicPartition, message: Message) -> asyncio.Future[Any]:
-    future: asyncio.Future[Any] = await producer.send(
-        place.topic,
-        message.value,
-        message.key.encode(),
-        partition=place.partition,
-        headers=list(message.headers),
+def by_place(messages: Sequence[Placed]) -> dict[TopicPartition, list[Message]]:
+    """Return each partition's messages, in order."""
+    found: dict[TopicPartition, list[Message]] = {}
+    for place, message in messages:
+        if place in found:
+            found[place].append(message)
+        else:
+            found[place] = [message]
+    return found
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """One batch for one partition: its messages, and the answer once it is sent."""
+
+    place: TopicPartition
+    batch: Any
+    messages: list[Message] = field(default_factory=list)
+    answer: asyncio.Future[Any] | None = None
+
+
+def _packed(
+    producer: AIOKafkaProducer, place: TopicPartition, messages: Iterable[Message]
+) -> Iterator[_Parcel]:
+    """Yield the messages of one partition in batches; one that is larger than a batch has its own."""
+    parcel = _Parcel(place, producer.create_batch())
+    for message in messages:
+        if not put(parcel.batch, message):
+            parcel.batch.close()
+            yield parcel
+            parcel = _Parcel(place, producer.create_batch())
+            put(parcel.batch, message)
+        parcel.messages.append(message)
+    parcel.batch.close()
+    yield parcel
+
+
+def put(batch: Any, message: Message) -> bool:
+    """Add a message to a batch; False when it is full."""
+    added = batch.append(
+        key=message.key.encode(), value=message.value, timestamp=None, headers=list(message.headers)
     )
-    future.add_done_callback(_seen)
-    return future
+    return added is not None
+
+
+def _raise_refused(parcels: Sequence[_Parcel]) -> None:
+    """Raise the failure of the first batch that was refused; one that is too large names its largest message."""
+    for parcel in parcels:
+        if parcel.answer is None or not parcel.answer.done():
+            continue
+        try:
+            parcel.answer.result()
+        except TOO_LARGE as error:
+            largest = max(parcel.messages, key=lambda message: len(message.value or b""))
+            size = len(largest.value or b"")
+            problem = f"{largest.topic} {largest.key}: {size:,} bytes, over the limit of the cluster"
+            raise MessageTooLarge(problem) from error
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

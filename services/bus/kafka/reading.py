@@ -29,10 +29,9 @@ async def whole(engine: Engine, places: Sequence[TopicPartition]) -> AsyncIterat
             reader.seek(place, 0)
             while True:
                 await reader.fill([place], BATCH_RECORDS_MAX)
-                page = [record for record in reader.buffers[place] if record.offset < end]
-                reader.buffers[place].clear()
-                for record in page:
-                    yield record
+                for record in reader.take(place):
+                    if record.offset < end:
+                        yield record
                 if reader.positions[place] >= end:
                     break
             reader.leave(place)

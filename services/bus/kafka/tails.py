@@ -29,9 +29,7 @@ class KafkaTail:
         await self._reader.fill(self._places, records_max)
         records: list[Record] = []
         for place in self._places:
-            buffer = self._reader.buffers[place]
-            while buffer and len(records) < records_max:
-                records.append(buffer.popleft())
+            records += self._reader.take(place, records_max - len(records))
         return records
 
     async def wait(self, timeout_s: float) -> None:

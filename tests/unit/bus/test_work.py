@@ -1,0 +1,159 @@
+"""A live service works its lanes side by side, decides large batches off the loop, and comes up for air."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from services.bus import work
+from services.bus.loop import LaneService, Progress, Step
+from services.bus.ports import Lane, Message, Record
+from services.bus.sqlite import SqliteBus
+from services.bus.topics import STORIES, VERDICTS
+
+NOON = datetime(2026, 5, 12, 12, tzinfo=UTC)
+
+
+class Copying:
+    """Copies its records, and notes where and how many at a time."""
+
+    state_topics: Sequence[str] = ()
+
+    def __init__(self, lane: Lane, copier: Copier) -> None:
+        """Take whom to ask before a decision."""
+        self.lane = lane
+        self.copier = copier
+        self.threads: list[bool] = []
+        self.sizes: list[int] = []
+
+    def load(self, record: Record) -> None:
+        """Take nothing."""
+
+    def next_wakeup(self) -> datetime | None:
+        """Have no timers."""
+        return None
+
+    def step(self, records: Sequence[Record], now: datetime) -> Step:
+        """Copy."""
+        assert now == NOON
+        self.copier.before(self.lane)
+        self.threads.append(threading.current_thread() is threading.main_thread())
+        self.sizes.append(len(records))
+        return Step([Message(VERDICTS.name, 0, record.key, record.value) for record in records])
+
+
+class Copier:
+    """A live service of copying stages."""
+
+    def __init__(self) -> None:
+        """Start without stages."""
+        self.stages: dict[int, Copying] = {}
+        self.before: Callable[[Lane], None] = lambda _: None
+        self.service: LaneService
+
+    async def join(self, bus: SqliteBus) -> LaneService:
+        """Start the service."""
+
+        def make(lane: Lane) -> Copying:
+            self.stages[lane.partition] = Copying(lane, self)
+            return self.stages[lane.partition]
+
+        self.service = LaneService("copier", await bus.join("g", [STORIES.name]), make, live=True)
+        return self.service
+
+
+@pytest.fixture
+async def bus() -> AsyncIterator[SqliteBus]:
+    """Open a log in memory."""
+    opened = await SqliteBus.open(":memory:")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def copier() -> Copier:
+    """Return a copier that has not joined."""
+    return Copier()
+
+
+async def append(bus: SqliteBus, count: int, partition: int = 0) -> None:
+    """Append stories to one partition."""
+    await bus.append([Message(STORIES.name, partition, str(n), b"x") for n in range(count)])
+
+
+async def test_large_batches_are_decided_off_the_loop(bus: SqliteBus, copier: Copier) -> None:
+    """Heartbeats and timers go on meanwhile; a few records are not worth a thread."""
+    service = await copier.join(bus)
+    await append(bus, work.OFF_LOOP_RECORDS)
+    await append(bus, work.OFF_LOOP_RECORDS + 1, partition=1)
+    progress = await service.drain(NOON)
+    assert progress.records == 2 * work.OFF_LOOP_RECORDS + 1
+    assert copier.stages[0].threads == [True]
+    assert copier.stages[1].threads == [False]
+
+
+async def test_batches_grow_when_the_stage_is_fast(bus: SqliteBus, copier: Copier) -> None:
+    """The first is of the usual size, the next as large as the speed allows; order is kept."""
+    service = await copier.join(bus)
+    await append(bus, 3_000)
+    done = Progress()
+    while (progress := await service.drain(NOON)).moved:
+        done += progress
+    assert done.records == 3_000
+    first, second, *_ = copier.stages[0].sizes
+    assert first == 500
+    assert second > 1_000
+    assert [record.key async for record in bus.read(VERDICTS.name)] == [str(n) for n in range(3_000)]
+
+
+async def test_a_drain_ends_although_there_is_more(
+    bus: SqliteBus, copier: Copier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each lane had one batch; the next drain goes on."""
+    monkeypatch.setattr(work, "DRAIN_S", 0.0)
+    service = await copier.join(bus)
+    await append(bus, 600)
+    await append(bus, 600, partition=1)
+    assert (await service.drain(NOON)).records == 1_000
+    assert (await service.drain(NOON)).records == 200
+
+
+async def test_a_failure_waits_for_the_other_lanes(bus: SqliteBus, copier: Copier) -> None:
+    """The others commit what they have; the failure is then raised, and its lane is read anew."""
+    service = await copier.join(bus)
+    for partition in range(4):
+        await append(bus, 3, partition)
+
+    def fail(lane: Lane) -> None:
+        if lane.partition == 1:
+            raise ZeroDivisionError
+
+    copier.before = fail
+    with pytest.raises(ZeroDivisionError):
+        await service.drain(NOON)
+    assert len([record async for record in bus.read(VERDICTS.name)]) == 9
+    copier.before = lambda _: None
+    assert (await service.drain(NOON)).records == 3
+
+
+async def test_a_cancelled_drain_ends_its_lanes(bus: SqliteBus, copier: Copier) -> None:
+    """Nothing is left running, and what was not committed is done by the next drain."""
+    service = await copier.join(bus)
+    for partition in range(4):
+        await append(bus, 200, partition)
+    drain = asyncio.ensure_future(service.drain(NOON))
+
+    def cancel(_: Lane) -> None:
+        drain.get_loop().call_soon_threadsafe(drain.cancel)
+
+    copier.before = cancel
+    with pytest.raises(asyncio.CancelledError):
+        await drain
+    copier.before = lambda _: None
+    while (await service.drain(NOON)).moved:
+        pass
+    assert len([record async for record in bus.read(VERDICTS.name)]) == 800
