@@ -62,13 +62,13 @@ class Parts:
     metrics: Metrics
     poller: PollerSettings
     ordered: bool = False
-    """Virtual time: publish polls in (due_at, feed_id) order, work lanes one after the other."""
+    """Publish polls in (due_at, feed_id) order: virtual time."""
     start_spread: timedelta = timedelta(0)
     """Over which overdue feeds are spread at the start: live only; ``--once`` and virtual time ask at once."""
     publish_all: bool = False
     """Publish every verdict, not only the telling ones."""
     live: bool = False
-    """The clock is the machine's: how long an alert took means something."""
+    """The clock is the machine's: how long an alert took means something, and lanes are worked side by side."""
 
     async def make(self, name: str, outside: Outside) -> Service:
         """Return a service by its name."""
@@ -110,7 +110,7 @@ class Parts:
             CLASSIFIER,
             membership,
             lambda lane: ClassifierStage(lane, model, publish_all=self.publish_all, metrics=self.metrics),
-            live=not self.ordered,
+            live=self.live,
         )
 
     async def make_correlator(self) -> LaneService:
@@ -123,7 +123,7 @@ class Parts:
             CORRELATOR,
             membership,
             lambda lane: CorrelatorStage(lane, self.metrics, clock),
-            live=not self.ordered,
+            live=self.live,
         )
 
     async def make_alerter(self, outside: Outside) -> Alerter:
