@@ -1,0 +1,208 @@
+"""Chaos A: the whole pipeline in processes that are killed, stopped and ended at random, each replaced at once.
+
+The feeds, the receiver and the broker go on; what a reader of the log sees in the end is what it would have seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from schemas import Subscriber
+from services.alerter.ledger import delivery_id
+from services.alerter.loop import ROUND_MAX
+from services.bootstrap import open_bus
+from services.bus.topics import ALERTS, FEEDS, STORIES, VERDICTS
+from tests.chaos_audit import Call, Ledger, audit, delivered
+from tests.chaos_fleet import ROOT, SERVICES, Fleet, Place, nap, wreak
+from tests.chaos_peace import undisturbed
+from tests.chaos_world import PARTITIONS, Shape, World
+
+if TYPE_CHECKING:
+    from services.bus.ports import Bus
+    from tests.chaos_plan import ChaosPlan
+    from tests.kafka_broker import Broker
+
+pytestmark = [pytest.mark.broker, pytest.mark.chaos]
+
+SUBSCRIBER = "desk"
+SHORT = Shape(sites=60, pages=5, entries=21)
+LONG = Shape(sites=240, pages=10, entries=25)
+FEW = Shape(sites=24, pages=3, entries=10)
+WARM_S_MAX = 60.0
+SETTLE_S_MAX = 120.0
+LOOK_S = 0.5
+INPUTS = {"poller": FEEDS, "classifier": STORIES, "correlator": VERDICTS, "alerter": ALERTS}
+
+
+@dataclass
+class Newsroom:
+    """The press of a run: what it says of itself."""
+
+    session: aiohttp.ClientSession
+    base: str
+    port: int
+
+    async def ask(self, path: str) -> Any:
+        """Ask the press."""
+        async with self.session.get(f"{self.base}{path}") as answer:
+            return await answer.json()
+
+    async def go(self) -> None:
+        """Let it publish."""
+        async with self.session.post(f"{self.base}/go") as answer:
+            assert answer.status == 200
+
+    async def calls(self) -> list[Call]:
+        """Return the webhooks so far."""
+        return [Call(*call) for call in await self.ask("/calls")]
+
+
+@asynccontextmanager
+async def press(world: World, seconds: float) -> AsyncIterator[Newsroom]:
+    """Run the feeds and the receiver as a process of their own."""
+    shape = world.shape
+    numbers = (world.seed, shape.sites, shape.pages, shape.entries, seconds)
+    command = [sys.executable, "-m", "tests.chaos_press", *map(str, numbers)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        port = int(await process.stdout.readline())
+        async with aiohttp.ClientSession() as session:
+            yield Newsroom(session, f"http://127.0.0.1:{port}", port)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def prepare(place: Place, world: World, room: Newsroom, folder: Path) -> None:
+    """Do what an operator does first: topics, feeds, subscribers."""
+    feeds, people = folder / "feeds.toml", folder / "subscribers.toml"
+    feeds.write_text(world.feed_list(room.port), encoding="utf-8")
+    people.write_text(
+        f'[[subscribers]]\nid = "{SUBSCRIBER}"\nchannel = "{room.base}/hook"\nmatch = {{ severity_min = 1 }}\n',
+        encoding="utf-8",
+    )
+    place.job("topics", "create", "--partitions", str(PARTITIONS))
+    place.job("feeds", "import", str(feeds))
+    place.job("subscribers", "import", str(people))
+
+
+async def until(fleet: Fleet, condition: Callable[[], Any], seconds: float) -> None:
+    """Wait until an awaited condition holds, tending the processes."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + seconds
+    while not await condition():
+        fleet.tend(clock())
+        assert clock() < deadline, [await condition(), *fleet.faults, *(one.said() for one in fleet.alive)]
+        await nap(LOOK_S)
+
+
+async def settled(fleet: Fleet, bus: Bus, room: Newsroom, world: World) -> None:
+    """Wait until all is read, judged, folded and told."""
+
+    async def read() -> bool:
+        return bool((await room.ask("/state"))["least"] == world.shape.pages)
+
+    async def told() -> bool:
+        for group, topic in INPUTS.items():
+            if any((await bus.lag(group, topic.name)).values()):
+                return False
+        ledger = await Ledger.read(bus)
+        return {alert.id for alert in ledger.alerts} == {
+            one.alert_id for one in ledger.deliveries if one.status == "sent"
+        }
+
+    await until(fleet, read, SETTLE_S_MAX)
+    await until(fleet, told, SETTLE_S_MAX)
+
+
+class Laps:
+    """How long the parts of a run took."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self._clock = asyncio.get_running_loop().time
+        self._at = self._clock()
+        self._laps: list[str] = []
+
+    def lap(self, what: str) -> None:
+        """Say what has ended."""
+        now = self._clock()
+        self._laps.append(f"{what} {now - self._at:.1f} s")
+        self._at = now
+
+    def __str__(self) -> str:
+        """Return the parts and their seconds."""
+        return ", ".join(self._laps)
+
+
+def a_place(broker: Broker, interval_s: float) -> Place:
+    """Return names that no other test has."""
+    return Place(broker.address, f"t{uuid4().hex[:10]}", interval_s)
+
+
+def keys_of(ledger: Ledger) -> dict[str, str]:
+    """Return the idempotency key of each alert."""
+    return {alert.id: delivery_id(alert.id, SUBSCRIBER) for alert in ledger.alerts}
+
+
+def a_subscriber(room: Newsroom) -> Subscriber:
+    """Return the receiver, as the log has it."""
+    return Subscriber.model_validate(
+        {"id": SUBSCRIBER, "channel": f"{room.base}/hook", "match": {"severity_min": 1}}
+    )
+
+
+@pytest.mark.timeout(600)
+async def test_chaos_of_the_whole_pipeline_ends_as_peace_does(
+    broker: Broker, tmp_path: Path, chaos_plan: ChaosPlan, chaos_seed: int
+) -> None:
+    """Each story, verdict and alert once and in order, each alert told; storylines as without any chaos."""
+    world = World(chaos_seed, LONG if chaos_plan.long else SHORT)
+    seconds = chaos_plan.seconds
+    counts = dict.fromkeys(SERVICES, 2) | ({"poller": 3, "classifier": 3} if chaos_plan.long else {})
+    fleet = Fleet(a_place(broker, 4.0 if chaos_plan.long else 2.0), tmp_path)
+    draw = random.Random(chaos_seed)
+    async with press(world, seconds * 0.9) as room:
+        laps = Laps()
+        peace = await undisturbed(world, room.port, a_subscriber(room))
+        laps.lap("peace")
+        await asyncio.to_thread(prepare, fleet.place, world, room, tmp_path)
+        fleet.start_all(counts)
+        try:
+            async with open_bus(fleet.place.bus, fleet.place.kafka) as bus:
+
+                async def warm() -> bool:
+                    return bool((await room.ask("/state"))["least"] >= 0)
+
+                laps.lap("set up")
+                await until(fleet, warm, WARM_S_MAX)
+                laps.lap("warm")
+                await room.go()
+                await wreak(fleet, draw, seconds, every_s=2.4)
+                laps.lap("struck")
+                await settled(fleet, bus, room, world)
+                laps.lap("settled")
+                got = await Ledger.read(bus)
+            calls = await room.calls()
+            await fleet.dismiss()
+        finally:
+            fleet.end()
+    repeats = delivered(keys_of(got), calls, fleet.struck["alerter"], ROUND_MAX)
+    sys.stdout.write(
+        f"seed {chaos_seed}: {dict(fleet.done)}: {got.summary()}, {len(calls)} webhooks, {repeats.count} repeated; "
+        f"{laps}\n"
+    )
+    assert [*audit(world.wanted(room.port), peace, got), *repeats.faults, *fleet.faults] == []
