@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from services.cli.main import main
 from services.settings import KafkaSection
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +28,6 @@ WOKEN_S = 4.0
 STRIKES = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)
 ENDING_S_MAX = 15.0
 LOOK_S = 0.2
-JOB_S_MAX = 60
 LOG_END = 2_000
 
 
@@ -74,11 +76,8 @@ class Place:
 
     def job(self, *arguments: str) -> None:
         """Run a command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "services", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=JOB_S_MAX, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-LOG_END:]
+        done = CliRunner().invoke(main, arguments, env=self.environment)
+        assert done.exit_code == 0, done.output
 
 
 @dataclass(slots=True)
