@@ -9,7 +9,7 @@ import asyncio
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,17 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from schemas import Subscriber
+from schemas import Alert, Delivery, Subscriber
 from services.alerter.ledger import delivery_id
 from services.alerter.loop import ROUND_MAX
 from services.bootstrap import open_bus
-from services.bus.topics import ALERTS, FEEDS, STORIES, VERDICTS
-from tests.chaos_audit import Call, Ledger, audit, delivered
+from services.bootstrap.opening import cluster_of
+from services.bootstrap.reading import latest
+from services.bus.topics import ALERTS, DELIVERIES, FEEDS, STORIES, VERDICTS
+from tests.chaos_audit import Call, Ledger, Repeats, audit, delivered
 from tests.chaos_fleet import ROOT, SERVICES, Fleet, Place, nap, wreak
 from tests.chaos_peace import undisturbed
 from tests.chaos_world import PARTITIONS, Shape, World
@@ -43,6 +47,12 @@ FEW = Shape(sites=24, pages=3, entries=10)
 WARM_S_MAX = 60.0
 SETTLE_S_MAX = 120.0
 LOOK_S = 0.5
+INTERVAL_S = 2.0
+STRIKE_EVERY_S = 2.6
+"""A process needs a second of a core to start: more strikes than this would measure nothing else."""
+PUBLISHING = 0.9
+"""Of the time of the strikes; what comes last is still struck at."""
+FEW_S = 6.0
 INPUTS = {"poller": FEEDS, "classifier": STORIES, "correlator": VERDICTS, "alerter": ALERTS}
 
 
@@ -119,9 +129,9 @@ async def settled(fleet: Fleet, bus: Bus, room: Newsroom, world: World) -> None:
         for group, topic in INPUTS.items():
             if any((await bus.lag(group, topic.name)).values()):
                 return False
-        ledger = await Ledger.read(bus)
-        return {alert.id for alert in ledger.alerts} == {
-            one.alert_id for one in ledger.deliveries if one.status == "sent"
+        alerts = {alert.id async for alert in latest(bus, ALERTS, Alert)}
+        return alerts == {
+            one.alert_id async for one in latest(bus, DELIVERIES, Delivery) if one.status == "sent"
         }
 
     await until(fleet, read, SETTLE_S_MAX)
@@ -148,11 +158,6 @@ class Laps:
         return ", ".join(self._laps)
 
 
-def a_place(broker: Broker, interval_s: float) -> Place:
-    """Return names that no other test has."""
-    return Place(broker.address, f"t{uuid4().hex[:10]}", interval_s)
-
-
 def keys_of(ledger: Ledger) -> dict[str, str]:
     """Return the idempotency key of each alert."""
     return {alert.id: delivery_id(alert.id, SUBSCRIBER) for alert in ledger.alerts}
@@ -165,44 +170,92 @@ def a_subscriber(room: Newsroom) -> Subscriber:
     )
 
 
-@pytest.mark.timeout(600)
+@asynccontextmanager
+async def running_fleet(
+    broker: Broker, world: World, room: Newsroom, folder: Path, counts: Mapping[str, int]
+) -> AsyncIterator[tuple[Fleet, Bus]]:
+    """Run processes of the services on topics of their own, until each feed has been read once."""
+    fleet = Fleet(Place(broker.address, f"t{uuid4().hex[:10]}", INTERVAL_S), folder)
+    await asyncio.to_thread(prepare, fleet.place, world, room, folder)
+    fleet.start_all(counts)
+    try:
+        async with open_bus(fleet.place.bus, fleet.place.kafka) as bus:
+
+            async def warm() -> bool:
+                return bool((await room.ask("/state"))["least"] >= 0)
+
+            await until(fleet, warm, WARM_S_MAX)
+            yield fleet, bus
+    finally:
+        fleet.end()
+
+
+@pytest.mark.timeout(900)
 async def test_chaos_of_the_whole_pipeline_ends_as_peace_does(
     broker: Broker, tmp_path: Path, chaos_plan: ChaosPlan, chaos_seed: int
 ) -> None:
     """Each story, verdict and alert once and in order, each alert told; storylines as without any chaos."""
-    world = World(chaos_seed, LONG if chaos_plan.long else SHORT)
-    seconds = chaos_plan.seconds
+    world, seconds = World(chaos_seed, LONG if chaos_plan.long else SHORT), chaos_plan.seconds
     counts = dict.fromkeys(SERVICES, 2) | ({"poller": 3, "classifier": 3} if chaos_plan.long else {})
-    fleet = Fleet(a_place(broker, 4.0 if chaos_plan.long else 2.0), tmp_path)
-    draw = random.Random(chaos_seed)
-    async with press(world, seconds * 0.9) as room:
+    async with press(world, seconds * PUBLISHING) as room:
         laps = Laps()
         peace = await undisturbed(world, room.port, a_subscriber(room))
         laps.lap("peace")
-        await asyncio.to_thread(prepare, fleet.place, world, room, tmp_path)
-        fleet.start_all(counts)
-        try:
-            async with open_bus(fleet.place.bus, fleet.place.kafka) as bus:
-
-                async def warm() -> bool:
-                    return bool((await room.ask("/state"))["least"] >= 0)
-
-                laps.lap("set up")
-                await until(fleet, warm, WARM_S_MAX)
-                laps.lap("warm")
-                await room.go()
-                await wreak(fleet, draw, seconds, every_s=2.4)
-                laps.lap("struck")
-                await settled(fleet, bus, room, world)
-                laps.lap("settled")
-                got = await Ledger.read(bus)
+        async with running_fleet(broker, world, room, tmp_path, counts) as (fleet, bus):
+            laps.lap("warm")
+            await room.go()
+            await wreak(fleet, random.Random(chaos_seed), seconds, STRIKE_EVERY_S)
+            laps.lap("struck")
+            await settled(fleet, bus, room, world)
+            laps.lap("settled")
+            got = await Ledger.read(bus)
             calls = await room.calls()
             await fleet.dismiss()
-        finally:
-            fleet.end()
+            laps.lap("audited")
     repeats = delivered(keys_of(got), calls, fleet.struck["alerter"], ROUND_MAX)
     sys.stdout.write(
-        f"seed {chaos_seed}: {dict(fleet.done)}: {got.summary()}, {len(calls)} webhooks, {repeats.count} repeated; "
-        f"{laps}\n"
+        f"seed {chaos_seed}: {dict(fleet.done)}: {got.summary()}, "
+        f"{len(calls)} webhooks, {repeats.count} repeated; {laps}\n"
     )
     assert [*audit(world.wanted(room.port), peace, got), *repeats.faults, *fleet.faults] == []
+
+
+@pytest.mark.timeout(300)
+async def test_groups_that_are_forgotten_tell_nobody_anything_again(broker: Broker, tmp_path: Path) -> None:
+    """Amnesia: all groups deleted, services restarted. Verdicts come again; no story, no alert and no call does."""
+    world, counts = World(1, FEW), dict.fromkeys(SERVICES, 1)
+    async with (
+        press(world, FEW_S) as room,
+        running_fleet(broker, world, room, tmp_path, counts) as (fleet, bus),
+    ):
+        peace = await undisturbed(world, room.port, a_subscriber(room))
+        await room.go()
+        await settled(fleet, bus, room, world)
+        await fleet.dismiss()
+        before, told = await Ledger.read(bus), await room.calls()
+        await forget_groups(fleet.place)
+        assert any((await bus.lag("classifier", STORIES.name)).values())
+
+        fleet.start_all(counts)
+        await settled(fleet, bus, room, world)
+        await fleet.dismiss()
+        after, calls = await Ledger.read(bus), await room.calls()
+    wanted = world.wanted(room.port)
+    assert audit(wanted, peace, before) == []
+    assert [*audit(wanted, peace, after, verdicts_again=True), *fleet.faults] == []
+    assert len(after.verdicts) == 2 * len(before.verdicts)
+    assert calls == told
+    assert delivered(keys_of(after), calls, (), ROUND_MAX) == Repeats(0, ())
+
+
+async def forget_groups(place: Place) -> None:
+    """Delete the groups of all services, as an operator's mistake would; they are empty by now."""
+    cluster = cluster_of(place.bus, place.kafka)
+    groups = [cluster.names.group(service) for service in SERVICES]
+    client = AIOKafkaClient(bootstrap_servers=cluster.address)
+    await client.bootstrap()
+    try:
+        answer = await client.send(client.get_random_node(), DeleteGroupsRequest(groups))
+        assert sorted(answer.results) == sorted((group, 0) for group in groups)
+    finally:
+        await client.close()
