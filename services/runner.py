@@ -6,11 +6,15 @@ A log that cannot be reached now is waited for (``/ready`` says so meanwhile); a
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
+from threading import Timer
 from typing import TYPE_CHECKING, TypeVar
 
 from services.bus.ports import BusUnavailable
+from services.obs import log
+from services.obs.pulse import EXIT_RESTART
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +30,8 @@ WAIT_MIN_S = 0.01
 UNAVAILABLE_WAIT_S = 1.0
 # A drain that does not end by then after SIGTERM is cancelled: five seconds in all, shutdown included.
 DRAIN_GRACE_S = 3.0
+# After SIGTERM, whatever hangs: supervisors kill after ten seconds, and say less.
+STOP_S_MAX = 9.0
 
 T = TypeVar("T")
 Notice = Callable[[str, str], None]
@@ -33,17 +39,29 @@ Notice = Callable[[str, str], None]
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Set ``stop`` at SIGTERM or SIGINT; the second signal kills at once, as people expect."""
+    """Set ``stop`` at SIGTERM or SIGINT; the second signal kills at once, as people expect.
+
+    A process that does not come to its end in STOP_S_MAX is ended there, with a line that says so.
+    """
     loop = asyncio.get_running_loop()
+    cut_off = Timer(STOP_S_MAX, _cut_off)
+    cut_off.daemon = True
 
     def on_signal(number: int) -> None:
         if stop.is_set():
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set()
+        cut_off.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+
+
+def _cut_off() -> None:
+    """End the process (in a thread: the loop may be what hangs)."""
+    log.emit("process.cut_off", seconds=STOP_S_MAX)
+    os._exit(EXIT_RESTART)
 
 
 async def run_all(
@@ -86,9 +104,9 @@ async def run(service: Service, clock: Clock, stop: asyncio.Event, notice: Notic
 
 async def _turn(service: Service, clock: Clock, stopping: asyncio.Task[bool]) -> None:
     """Drain once; when there was nothing, wait for a wake-up or the next timer."""
-    progress = await _race(service.drain(clock.now()), stopping, DRAIN_GRACE_S)
+    progress = await race(service.drain(clock.now()), stopping, DRAIN_GRACE_S)
     if progress is None or not progress.moved:
-        await _race(service.wait(seconds_until(service.next_wakeup(), clock.now())), stopping, 0)
+        await race(service.wait(seconds_until(service.next_wakeup(), clock.now())), stopping)
 
 
 def seconds_until(wakeup: datetime | None, now: datetime) -> float:
@@ -98,7 +116,9 @@ def seconds_until(wakeup: datetime | None, now: datetime) -> float:
     return min(max((wakeup - now).total_seconds(), WAIT_MIN_S), WAIT_MAX_S)
 
 
-async def _race(work: Coroutine[None, None, T], stopping: asyncio.Task[bool], grace_s: float) -> T | None:
+async def race(
+    work: Coroutine[None, None, T], stopping: asyncio.Task[bool], grace_s: float = 0.0
+) -> T | None:
     """Return what ``work`` gives; None when the stop came first and the grace was not enough."""
     task = asyncio.create_task(work)
     try:

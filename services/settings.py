@@ -96,6 +96,8 @@ class HealthSection(Section):
     """Address of /live, /ready and /metrics."""
     port: Annotated[int, Field(ge=0, le=65531)] = 9642
     """First port; services on one machine take this + n (poller 0 … desk 4); 0: any."""
+    stall_timeout: Duration = timedelta(minutes=2)
+    """Records wait and none is committed, or the event loop hangs, for this long: the process says where and ends; 0s: never."""
 
 
 class DeskSection(Section):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,33 +12,31 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 from services import __version__
 from services.alerter.channels.post import AiohttpPoster
 from services.bootstrap.imports import import_settings_lists
-from services.bootstrap.observed import Observed, measure_lag
+from services.bootstrap.observed import Observed
 from services.bootstrap.opening import open_bus
 from services.bootstrap.parts import DESK, SERVICES, Outside, Parts, poller_settings
 from services.bootstrap.tally import Tally
-from services.bus.ports import BusUnavailable
+from services.bootstrap.watch import Standing, Watch
 from services.clock import SystemClock
 from services.net.gate import Gate
 from services.obs import log
 from services.obs.health import Health
 from services.obs.metrics import Metrics
+from services.obs.pulse import Pulse
 from services.poller.fetch import AiohttpFetcher
 from services.poller.model import START_SPREAD
 from services.poller.parse.pool import ParserPool
-from services.runner import UNAVAILABLE_WAIT_S, WAIT_MIN_S, run_all, stop_on_signals
+from services.runner import WAIT_MIN_S, race, run_all, stop_on_signals
 from services.settings import Settings, resolve_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from schemas import Alert
-    from services.bootstrap.opening import Log
     from services.bus.loop import Service
     from services.clock import Clock
     from services.desk.service import Desk
 
-MAINTAIN_S = 5.0
-"""Between two looks at whether the log needs compaction, expiry or a checkpoint."""
 ONCE_WAIT_S = 1.0
 """``--once`` waits no longer than this before it looks again for what is still owed."""
 
@@ -65,62 +62,79 @@ class Owing(Protocol):
         """Tell whether anything that was due at ``since`` is still to be done."""
 
 
-class Standing:
-    """What readiness knows: which services cannot reach the log, and why."""
-
-    def __init__(self) -> None:
-        """Begin with all well."""
-        self._faults: dict[str, str] = {}
-
-    def notice(self, service: str, what: str) -> None:
-        """Take what a runner says of a service; "" ends it."""
-        if what:
-            log.emit("bus.unavailable", service=service, error=what, retry_seconds=UNAVAILABLE_WAIT_S)
-            self._faults[service] = what
-        else:
-            self._faults.pop(service, None)
-
-    def reason(self) -> str | None:
-        """Return why this process is not ready."""
-        return next(iter(self._faults.values()), None)
-
-
 async def run_live(settings: Settings, options: LiveOptions, show: Callable[[Alert], None]) -> None:
     """Run services until SIGTERM or, with ``once``, until all that is due is done."""
     clock = SystemClock()
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with AsyncExitStack() as stack:
-        metrics = Metrics()
-        tally = Tally(metrics)
-        bus = await stack.enter_async_context(open_bus(settings.bus, settings.kafka, signals=tally))
-        await import_settings_lists(bus, settings, clock.now(), strict=options.strict)
-        outside = live_outside(settings, show)
-        stack.push_async_callback(outside.close)
-        spread = timedelta(0) if options.once else START_SPREAD
-        parts = Parts(
-            bus,
-            clock,
-            metrics,
-            poller_settings(settings.poller),
-            start_spread=spread,
-            publish_all=options.publish_all,
-            live=True,
-        )
-        made = [await parts.make(name, outside) for name in options.names]
-        for service in made:
-            stack.push_async_callback(service.close)
-        log.emit("process.started", version=__version__, bus=settings.bus, services=list(options.names))
-        if options.once:
-            await once(made, clock, stop)
+    asked = asyncio.create_task(_asked_to_stop(stop, clock))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        async with AsyncExitStack() as stack:
+            await _live(stack, settings, options, show, clock, stop, stopping)
+        if stop.is_set():
+            log.emit("process.stopped", seconds=round((clock.now() - await asked).total_seconds(), 3))
+    finally:
+        asked.cancel()
+        stopping.cancel()
+
+
+async def _live(  # noqa: PLR0913, PLR0917 - what a process is made of
+    stack: AsyncExitStack,
+    settings: Settings,
+    options: LiveOptions,
+    show: Callable[[Alert], None],
+    clock: Clock,
+    stop: asyncio.Event,
+    stopping: asyncio.Task[bool],
+) -> None:
+    """Open everything, work, and leave the closing to the stack; a stop meanwhile ends the opening, too."""
+    metrics = Metrics()
+    tally, standing = Tally(metrics), Standing(stop)
+    bus = await race(
+        stack.enter_async_context(open_bus(settings.bus, settings.kafka, signals=tally)), stopping
+    )
+    if bus is None:
+        return
+    if not options.once:
+        await _open_health(stack, settings, options, metrics, standing)
+    await import_settings_lists(bus, settings, clock.now(), strict=options.strict)
+    outside = live_outside(settings, show)
+    stack.push_async_callback(outside.close)
+    parts = Parts(
+        bus,
+        clock,
+        metrics,
+        poller_settings(settings.poller),
+        start_spread=timedelta(0) if options.once else START_SPREAD,
+        publish_all=options.publish_all,
+        live=True,
+    )
+    made: list[Service] = []
+    stack.push_async_callback(close_all, made)
+    for name in options.names:
+        service = await race(parts.make(name, outside), stopping)
+        if service is None:
             return
-        standing = Standing()
-        await _open_doors(stack, settings, options, made, metrics, standing)
-        observed = [Observed(service, clock, metrics) for service in made]
-        asked = asyncio.create_task(_asked_to_stop(stop, clock))
-        upkeep = _maintain(bus, options.names, tally, stop)
-        await run_all(observed, clock, stop, standing.notice, upkeep)
-    log.emit("process.stopped", seconds=round((clock.now() - await asked).total_seconds(), 3))
+        made.append(service)
+    log.emit("process.started", version=__version__, bus=settings.bus, services=list(options.names))
+    if options.once:
+        await once(made, clock, stop)
+        return
+    for service in made:
+        if service.name == DESK:
+            await _open_desk(stack, settings, service)
+    standing.started = True
+    stall_s = settings.health.stall_timeout.total_seconds()
+    observed = [Observed(service, clock, metrics) for service in made]
+    watch = Watch(bus, options.names, tally, standing, stall_s)
+    beside = (watch.keep(stopping), Pulse(metrics, stall_s).beat(stopping))
+    await run_all(observed, clock, stop, standing.notice, *beside)
+
+
+async def close_all(services: Sequence[Service]) -> None:
+    """Close services side by side: each may wait for a log that is away."""
+    await asyncio.gather(*(service.close() for service in services))
 
 
 async def _asked_to_stop(stop: asyncio.Event, clock: Clock) -> datetime:
@@ -161,28 +175,21 @@ def _pause_s(service: Service, clock: Clock) -> float:
     return min(max((wakeup - clock.now()).total_seconds(), WAIT_MIN_S), ONCE_WAIT_S)
 
 
-async def _open_doors(  # noqa: PLR0913, PLR0917 - what the doors open on
-    stack: AsyncExitStack,
-    settings: Settings,
-    options: LiveOptions,
-    services: Sequence[Service],
-    metrics: Metrics,
-    standing: Standing,
+async def _open_health(
+    stack: AsyncExitStack, settings: Settings, options: LiveOptions, metrics: Metrics, standing: Standing
 ) -> None:
-    """Serve probes and, where there is one, the desk."""
-    if options.health:
-        health = Health(metrics, {"log": standing.reason})
-        port = (
-            health_port(settings.health.port, options.names)
-            if options.health_port is None
-            else options.health_port
-        )
-        heard = await health.start(settings.health.bind, port)
-        stack.push_async_callback(health.close)
-        log.emit("health.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
-    for service in services:
-        if service.name == DESK:
-            await _open_desk(stack, settings, service)
+    """Serve probes and metrics."""
+    if not options.health:
+        return
+    health = Health(metrics, {"process": standing.phase, "log": standing.fault})
+    port = (
+        health_port(settings.health.port, options.names)
+        if options.health_port is None
+        else options.health_port
+    )
+    heard = await health.start(settings.health.bind, port)
+    stack.push_async_callback(health.close)
+    log.emit("health.listening", host=heard.host, port=heard.port, wanted=heard.wanted)
 
 
 async def _open_desk(stack: AsyncExitStack, settings: Settings, service: Service) -> None:
@@ -198,13 +205,3 @@ async def _open_desk(stack: AsyncExitStack, settings: Settings, service: Service
 def health_port(first: int, names: Sequence[str]) -> int:
     """Return the port of the settings plus the number of a service that runs alone; 0 stays any port."""
     return first + SERVICES.index(names[0]) if first and len(names) == 1 else first
-
-
-async def _maintain(bus: Log, names: Sequence[str], tally: Tally, stop: asyncio.Event) -> None:
-    """Keep the log in order beside the services, and say how far behind they are."""
-    stopping = asyncio.create_task(stop.wait())
-    while not stopping.done():
-        with contextlib.suppress(BusUnavailable):  # the services meet it too, and say so
-            await bus.maintain()
-            await measure_lag(bus, names, tally)
-        await asyncio.wait({stopping}, timeout=MAINTAIN_S)

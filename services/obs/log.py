@@ -68,8 +68,8 @@ def configure(
     root.setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
-def emit(event: str, *, error_of: BaseException | None = None, **fields: object) -> None:
-    """Log a declared event; ``error_of`` adds the traceback of an error nobody expected."""
+def emit(event: str, *, error_of: BaseException | None = None, stacks: str = "", **fields: object) -> None:
+    """Log a declared event; ``error_of`` adds the traceback of an error nobody expected, ``stacks`` where all tasks are."""
     declared = EVENTS.get(event)
     if declared is None:
         message = f"event {event!r} is not declared in services/obs/events.py"
@@ -79,6 +79,8 @@ def emit(event: str, *, error_of: BaseException | None = None, **fields: object)
         raise UndeclaredEvent(message)
     if error_of is not None:
         fields["traceback"] = "".join(traceback.format_exception(error_of))
+    if stacks:
+        fields["traceback"] = stacks
     _write(declared.level, event, fields)
 
 

@@ -100,6 +100,12 @@ METRICS = {
             "From a feed's answer (`fetched_at` of the story) to its alert on the log.",
             ALERT_BUCKETS,
         ),
+        Metric(
+            "tumen_loop_lag_seconds",
+            "gauge",
+            (),
+            "How late the event loop was when last asked, twice a second.",
+        ),
         Metric("tumen_feeds", "gauge", ("status",), "Feeds by their standing."),
         Metric("tumen_desk_streams", "gauge", (), "Live streams open on the desk."),
         Metric("tumen_desk_responses_total", "counter", ("status",), "Answers of the desk by status class."),

@@ -134,7 +134,7 @@ def emitted() -> dict[str, set[str]]:
                 assert call.args, f"{where}: an event needs a name"
                 assert isinstance(call.args[0], ast.Constant), f"{where}: the event name must be literal"
                 assert all(keyword.arg for keyword in call.keywords), f"{where}: no ** in emit"
-                names = {str(keyword.arg) for keyword in call.keywords} - {"error_of"}
+                names = {str(keyword.arg) for keyword in call.keywords} - {"error_of", "stacks"}
                 found.setdefault(str(call.args[0].value), set()).update(names)
     return found
 

@@ -1,0 +1,108 @@
+"""What goes on beside the services: upkeep of the log, lag, and the watch over progress."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from services.bootstrap.observed import measure_lag
+from services.bus.ports import BusUnavailable
+from services.obs import log
+from services.obs.pulse import EXIT_RESTART
+from services.obs.standstill import Standstill, task_stacks
+from services.runner import UNAVAILABLE_WAIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from services.bootstrap.opening import Log
+    from services.bootstrap.tally import Tally
+
+LOOK_S = 5.0
+"""Between two looks at lag, and at whether the log needs compaction, expiry or a checkpoint."""
+LOOKS_MIN = 4
+"""Before a standstill is one: a short bound is looked at more often."""
+
+
+class Standing:
+    """What readiness knows: that all has begun, that nothing ends, and which services cannot reach the log, and why."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        """Begin before the beginning."""
+        self._stop = stop
+        self._faults: dict[str, str] = {}
+        self.started = False
+
+    def notice(self, service: str, what: str) -> None:
+        """Take what a runner says of a service; "" ends it."""
+        if what:
+            log.emit("bus.unavailable", service=service, error=what, retry_seconds=UNAVAILABLE_WAIT_S)
+            self._faults[service] = what
+        else:
+            self._faults.pop(service, None)
+
+    def fault(self) -> str | None:
+        """Return why the log cannot be used."""
+        return next(iter(self._faults.values()), None)
+
+    def phase(self) -> str | None:
+        """Return what the process does instead of its work."""
+        if self._stop.is_set():
+            return "stopping"
+        return None if self.started else "starting"
+
+
+class Watch:
+    """Looks after the log and after progress, every few seconds."""
+
+    def __init__(
+        self, bus: Log, names: Sequence[str], tally: Tally, standing: Standing, stall_s: float
+    ) -> None:
+        """Take whom to watch, and after how long a standstill ends the process (0: never)."""
+        self._bus = bus
+        self._names = names
+        self._tally = tally
+        self._standing = standing
+        self._stall_s = stall_s
+        self._standstill = Standstill()
+        self.end: Callable[[int], None] = os._exit
+
+    async def keep(self, stopping: asyncio.Task[bool]) -> None:
+        """Look until told to stop; what is under way then is given up."""
+        pause_s = min(LOOK_S, self._stall_s / LOOKS_MIN) if self._stall_s else LOOK_S
+        clock = asyncio.get_running_loop().time
+        before = clock()
+        while not stopping.done():
+            look = asyncio.create_task(self._look(min(clock() - before, 2 * pause_s)))
+            before = clock()
+            try:
+                await asyncio.wait({look, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if look.done():
+                    look.result()
+            finally:
+                look.cancel()
+                await asyncio.wait({look})
+            await asyncio.wait({stopping}, timeout=pause_s)
+
+    async def _look(self, elapsed_s: float) -> None:
+        """Tend the log, measure lag, and end the process where it stands still; ``elapsed_s`` is at most two pauses."""
+        try:
+            await self._bus.maintain()
+            lags = await measure_lag(self._bus, self._names, self._tally)
+        except BusUnavailable:  # the services meet it too, and say so
+            return
+        for group in self._names:
+            if self._standing.fault() is not None or group not in lags:
+                self._standstill.forgive(group)
+                continue
+            still_s = self._standstill.look(group, lags[group], self._tally.commits[group], elapsed_s)
+            if self._stall_s and still_s >= self._stall_s:
+                log.emit(
+                    "process.stalled",
+                    group=group,
+                    lag=lags[group],
+                    seconds=round(still_s, 1),
+                    stacks=task_stacks(),
+                )
+                self.end(EXIT_RESTART)
