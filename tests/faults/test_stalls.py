@@ -20,7 +20,7 @@ from tests.live import LIVE_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 STALL_S = 2.0
-BOUND_S = 30.0
+BOUND_S = 60.0
 """Generous: a machine that is busy gives the timer of processor time its time late."""
 RESTART = 75
 
