@@ -13,7 +13,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from services.text.times import DURATION_MAX, parse_duration
 
@@ -25,6 +34,8 @@ CONFIG_DEFAULT = "tumen.toml"
 SECRET_BYTES_MAX = 64 * 1024
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
 _SIZE_UNITS = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+_SECRET_NAME = re.compile(r"password|secret|token|credential", re.IGNORECASE)
 
 
 class SettingsError(Exception):
@@ -48,14 +59,36 @@ def _size(value: object) -> object:
     return parse_size(value) if isinstance(value, str) else value
 
 
+def _reference(value: str) -> str:
+    """Refuse a secret where its reference is asked for; what stood there is not repeated."""
+    if _REFERENCE.fullmatch(value):
+        return value
+    raise ValueError("write env:NAME or file:PATH; the secret itself never stands in settings")
+
+
+def _blank(value: object) -> object:
+    """Take an empty text as not set: that is what container definitions pass on."""
+    return None if value == "" else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0), le=DURATION_MAX)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+Text = Annotated[str | None, BeforeValidator(_blank)]
+SecretReference = Annotated[Annotated[str, AfterValidator(_reference)] | None, BeforeValidator(_blank)]
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"]
 
 
 class Section(BaseModel):
     """A table of settings: immutable; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
 class PollerSection(Section):
@@ -129,6 +162,82 @@ class KafkaSection(Section):
         seconds=10
     )
     """A process that died or froze loses its partitions after this; the brokers bound it, too."""
+    partitions: Annotated[int, Field(ge=1, le=1_000)] = 16
+    """Partitions of the sharded topics, for `tumen topics`; never changed once the topics are there."""
+    security_protocol: Annotated[Protocol, BeforeValidator(_upper)] = "PLAINTEXT"
+    """Kafka's own words: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT`, `SASL_SSL`."""
+    tls_ca: Annotated[Text, Field(validate_default=True)] = None
+    """File (PEM) of the authorities that may sign the brokers' certificates; else the system's."""
+    tls_certificate: Annotated[Text, Field(validate_default=True)] = None
+    """File (PEM) of the client's certificate and what signed it."""
+    tls_key: Annotated[Text, Field(validate_default=True)] = None
+    """File (PEM) of the client's private key."""
+    tls_key_password_ref: Annotated[SecretReference, Field(validate_default=True)] = None
+    """`env:NAME` or `file:PATH` of the key's password."""
+    sasl_mechanism: Annotated[
+        Mechanism | None, BeforeValidator(_blank), BeforeValidator(_upper), Field(validate_default=True)
+    ] = None
+    """`SCRAM-SHA-512`, `SCRAM-SHA-256`, `PLAIN` or `OAUTHBEARER`."""
+    sasl_username: Annotated[Text, Field(validate_default=True)] = None
+    """User of SCRAM and PLAIN."""
+    sasl_password_ref: Annotated[SecretReference, Field(validate_default=True)] = None
+    """`env:NAME` or `file:PATH` of the user's password."""
+    sasl_token_ref: Annotated[SecretReference, Field(validate_default=True)] = None
+    """`env:NAME` or `file:PATH` of the token of OAUTHBEARER, read anew for each connection."""
+    sasl_over_plaintext: bool = False
+    """Allow `SASL_PLAINTEXT` beyond loopback: whoever is on the way may read along."""
+
+    @field_validator(
+        "tls_ca",
+        "tls_certificate",
+        "tls_key",
+        "tls_key_password_ref",
+        "sasl_mechanism",
+        "sasl_username",
+        "sasl_password_ref",
+        "sasl_token_ref",
+    )
+    @classmethod
+    def _fits(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Hold each setting against those before it, so that the message names the one that is wrong or missing."""
+        if problem := _misfit(info.field_name or "", value, info.data):
+            raise ValueError(problem)
+        return value
+
+
+def _misfit(name: str, value: str | None, before: Mapping[str, Any]) -> str | None:
+    """Return why a setting of ``[kafka]`` does not go with those before it; None: it does."""
+    protocol = before.get("security_protocol")
+    if protocol is None:
+        return None  # it is wrong itself, and that is what is said
+    if name.startswith("tls_"):
+        return _tls_misfit(name, value, protocol, before.get("tls_certificate"), before.get("tls_key"))
+    if not protocol.startswith("SASL"):
+        return value and f"only with security_protocol SASL_SSL or SASL_PLAINTEXT, and that is {protocol}"
+    if name == "sasl_mechanism":
+        return None if value else f"must be set with security_protocol {protocol} (SCRAM-SHA-512, …)"
+    return _sasl_misfit(name, value, before.get("sasl_mechanism"))
+
+
+def _tls_misfit(
+    name: str, value: str | None, protocol: str, certificate: str | None, key: str | None
+) -> str | None:
+    if value and not protocol.endswith("SSL"):
+        return f"only with security_protocol SSL or SASL_SSL, and that is {protocol}"
+    if name == "tls_key" and bool(value) != bool(certificate):
+        return "only with tls_certificate" if value else "must be set with tls_certificate"
+    if name == "tls_key_password_ref" and value and not key:
+        return "only with tls_key"
+    return None
+
+
+def _sasl_misfit(name: str, value: str | None, mechanism: str | None) -> str | None:
+    if mechanism is None:
+        return None  # it is wrong itself
+    wanted = (name == "sasl_token_ref") == (mechanism == "OAUTHBEARER")
+    if wanted and not value:
+        return f"must be set with sasl_mechanism {mechanism}"
+    return f"not with sasl_mechanism {mechanism}" if value and not wanted else None
 
 
 class LogSection(Section):
@@ -153,6 +262,22 @@ class Settings(Section):
     health: HealthSection = HealthSection()
     kafka: KafkaSection = KafkaSection()
     log: LogSection = LogSection()
+
+    @field_validator("bus")
+    @classmethod
+    def _without_credentials(cls, value: str) -> str:
+        """Refuse user and password in a URL: it is logged and seen in lists of processes."""
+        if has_credentials(value):
+            raise ValueError(NO_CREDENTIALS)
+        return value
+
+
+NO_CREDENTIALS = "a URL holds no credentials: set kafka.sasl_username and kafka.sasl_password_ref"
+
+
+def has_credentials(url: str) -> bool:
+    """Whether a URL of a cluster holds more than hosts and ports."""
+    return url.startswith("kafka:") and bool(re.search(r"[@?]", url))
 
 
 def load(
@@ -214,20 +339,29 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, path: str, text: str, environment: Mapping[str, str]) -> str:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    first = next(
+        (one for one in errors if one["type"] == "extra_forbidden"), errors[0]
+    )  # often why another is missing
     keys = [str(part) for part in first["loc"]]
     variable = PREFIX + "__".join(keys).upper()
-    what = (
-        "unknown setting"
-        if first["type"] == "extra_forbidden"
-        else first["msg"].removeprefix("Value error, ")
-    )
+    what = _what(first["type"], first["msg"], keys[-1])
     named = [name for name in sorted(environment) if name == variable or name.startswith(f"{variable}__")]
     line = _line_of(keys, text)
     if named and (named[0] == variable or line is None):
         return f"{named[0]}: {what}"
-    where = f"{path}:{line}" if line else path
-    return f"{where}: {'.'.join(keys)}: {what}"
+    where = f"{path}:{line}: " if line else f"{path}: " if text else ""
+    return f"{where}{'.'.join(keys)}: {what}"
+
+
+def _what(kind: str, message: str, key: str) -> str:
+    if kind != "extra_forbidden":
+        return message.removeprefix("Value error, ")
+    if _SECRET_NAME.search(key) and not key.endswith("_ref"):
+        return (
+            "unknown setting; secrets are named by a reference (…_ref = env:NAME or file:PATH), never written"
+        )
+    return "unknown setting"
 
 
 def _line_of(keys: list[str], text: str) -> int | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from services.bus.ports import BusDamaged
 from services.bus.signals import SILENT, Signals
-from services.bus.topics import KAFKA_SHARDS, TOPICS
-from services.settings import KafkaSection
+from services.bus.topics import TOPICS
+from services.settings import NO_CREDENTIALS, KafkaSection, SettingsError, has_credentials
 
 if TYPE_CHECKING:
     from services.bus.kafka import KafkaBus
@@ -87,14 +87,23 @@ def sqlite_path(url: str) -> str:
 def cluster_of(url: str, kafka: KafkaSection) -> Cluster:
     """Return the cluster of a bus URL (one or more HOST:PORT, separated by commas) and its settings."""
     address = url.removeprefix(KAFKA)
+    if has_credentials(url):
+        message = f"bus: {NO_CREDENTIALS}"
+        raise SettingsError(message)
     if not url.startswith(KAFKA) or not all(map(_host_and_port, address.split(","))):
         message = f"not a Kafka cluster: {url!r}; write kafka://HOST:PORT[,HOST:PORT]"
         raise BusDamaged(message)
+    from services.bootstrap.securing import security_of  # noqa: PLC0415
     from services.bus.kafka.engine import Cluster  # noqa: PLC0415
     from services.bus.kafka.names import Names  # noqa: PLC0415
 
     names = Names(kafka.topic_prefix, kafka.environment)
-    return Cluster(address, names, session_s=kafka.session_timeout.total_seconds())
+    return Cluster(
+        address,
+        names,
+        session_s=kafka.session_timeout.total_seconds(),
+        security=security_of(kafka, [host_of(one) for one in address.split(",")]),
+    )
 
 
 def _host_and_port(text: str) -> bool:
@@ -102,9 +111,14 @@ def _host_and_port(text: str) -> bool:
     return bool(host) and port.isdecimal() and "/" not in text
 
 
+def host_of(text: str) -> str:
+    """Return the host of HOST:PORT, without the brackets of an IPv6 address."""
+    return text.rpartition(":")[0].strip("[]")
+
+
 def topic_admin(url: str, kafka: KafkaSection = PLAIN, partitions: int | None = None) -> TopicAdmin:
     """Return who creates and checks the topics of a Kafka cluster; ``partitions`` of those that are sharded."""
     cluster = cluster_of(url, kafka)
     from services.bus.kafka.admin import TopicAdmin  # noqa: PLC0415
 
-    return TopicAdmin(cluster, shards=partitions or KAFKA_SHARDS)
+    return TopicAdmin(cluster, shards=partitions or kafka.partitions)

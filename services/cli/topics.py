@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 
 import click
@@ -12,14 +13,16 @@ from services.cli.common import FAILED, bus_option, config_options, settings_fro
 
 @click.group()
 def topics() -> None:
-    """Create and check the topics on Kafka; a SQLite log makes its own.
+    """Create and check the topics on Kafka, and print who may use them; a SQLite log makes its own.
 
     Example: tumen topics create --bus kafka://127.0.0.1:9092
     """
 
 
 @topics.command("create")
-@click.option("--partitions", type=click.IntRange(1, 1_000), help="Of the sharded topics. Default: 16.")
+@click.option(
+    "--partitions", type=click.IntRange(1, 1_000), help="Of the sharded topics. Default: kafka.partitions."
+)
 @bus_option
 @config_options
 def create(partitions: int | None, bus: str | None, config: str | None, log_format: str | None) -> None:
@@ -40,7 +43,9 @@ def create(partitions: int | None, bus: str | None, config: str | None, log_form
 
 
 @topics.command("check")
-@click.option("--partitions", type=click.IntRange(1, 1_000), help="Of the sharded topics. Default: 16.")
+@click.option(
+    "--partitions", type=click.IntRange(1, 1_000), help="Of the sharded topics. Default: kafka.partitions."
+)
 @bus_option
 @config_options
 def check(partitions: int | None, bus: str | None, config: str | None, log_format: str | None) -> None:
@@ -61,3 +66,50 @@ def check(partitions: int | None, bus: str | None, config: str | None, log_forma
         click.echo(line)
     if found:
         sys.exit(FAILED)
+
+
+@topics.command("acls")
+@click.option(
+    "--principal",
+    default="User:tumen-{service}",
+    show_default=True,
+    help="Who a service is on the cluster; {service} stands for its name.",
+)
+@click.option("--service", "service_names", multiple=True, help="Only of this service (may be repeated).")
+@click.option(
+    "--format", "form", type=click.Choice(["commands", "json"]), default="commands", show_default=True
+)
+@click.option(
+    "--command-config",
+    metavar="FILE",
+    default="admin.properties",
+    show_default=True,
+    help="How kafka-acls.sh is to connect.",
+)
+@bus_option
+@config_options
+def acls(
+    principal: str,
+    service_names: tuple[str, ...],
+    form: str,
+    command_config: str,
+    bus: str | None,
+    config: str | None,
+    log_format: str | None,
+) -> None:
+    """Print the ACLs that each service needs, as command lines of kafka-acls.sh; nothing is changed.
+
+    Example: tumen topics acls --bus kafka://kafka:9092 | sh
+    """
+    from services.bootstrap.access import acl_commands, acl_rows, programs
+
+    settings = settings_from(config, log_format, bus=bus)
+    try:
+        chosen = programs(service_names)
+    except KeyError as error:
+        raise click.BadParameter(error.args[0], param_hint="--service") from error
+    if form == "json":
+        click.echo(json.dumps(acl_rows(chosen, settings.kafka, principal), indent=2))
+        return
+    for line in acl_commands(chosen, settings, principal, command_config):
+        click.echo(line)

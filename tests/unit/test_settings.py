@@ -107,3 +107,84 @@ def test_secrets_come_from_environment_or_file_and_are_never_told(tmp_path: Path
     for reference in ("env:ABSENT", f"file:{tmp_path}/absent", "abc"):
         with pytest.raises(SettingsError, match="secret"):
             resolve_secret(reference, {})
+
+
+SASL = {"TUMEN_KAFKA__SECURITY_PROTOCOL": "sasl_ssl", "TUMEN_KAFKA__SASL_MECHANISM": "scram-sha-512"}
+SCRAM = SASL | {
+    "TUMEN_KAFKA__SASL_USERNAME": "tumen",
+    "TUMEN_KAFKA__SASL_PASSWORD_REF": "env:KAFKA_PASSWORD",
+}
+TLS = {"TUMEN_KAFKA__SECURITY_PROTOCOL": "SSL"}
+
+
+def test_credentials_of_kafka_go_together() -> None:
+    """A user with a password, a token, or a certificate with its key; an empty variable is not set."""
+    kafka = load(None, SCRAM | {"TUMEN_KAFKA__TLS_CA": ""}).kafka
+    assert (kafka.security_protocol, kafka.sasl_mechanism, kafka.tls_ca) == (
+        "SASL_SSL",
+        "SCRAM-SHA-512",
+        None,
+    )
+    token = {
+        "TUMEN_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+        "TUMEN_KAFKA__SASL_MECHANISM": "OAUTHBEARER",
+        "TUMEN_KAFKA__SASL_TOKEN_REF": "file:/run/token",
+    }
+    assert load(None, token).kafka.sasl_token_ref == "file:/run/token"
+    pair = {"TUMEN_KAFKA__TLS_CERTIFICATE": "a.pem", "TUMEN_KAFKA__TLS_KEY": "a.key"}
+    assert load(None, TLS | pair).kafka.tls_key == "a.key"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {"TUMEN_KAFKA__SECURITY_PROTOCOL": "TLS"},
+            "TUMEN_KAFKA__SECURITY_PROTOCOL: Input should be 'PLAINTEXT'",
+        ),
+        ({"TUMEN_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}, "kafka.sasl_mechanism: must be set"),
+        (SASL, "kafka.sasl_username: must be set with sasl_mechanism SCRAM-SHA-512"),
+        (SASL | {"TUMEN_KAFKA__SASL_USERNAME": "tumen"}, "kafka.sasl_password_ref: must be set"),
+        (SCRAM | {"TUMEN_KAFKA__SASL_TOKEN_REF": "env:T"}, "TUMEN_KAFKA__SASL_TOKEN_REF: not with"),
+        (SCRAM | {"TUMEN_KAFKA__SASL_MECHANISM": "OAUTHBEARER"}, "TUMEN_KAFKA__SASL_USERNAME: not with"),
+        (
+            {"TUMEN_KAFKA__SASL_MECHANISM": "PLAIN"},
+            "TUMEN_KAFKA__SASL_MECHANISM: only with security_protocol",
+        ),
+        ({"TUMEN_KAFKA__TLS_CA": "ca.pem"}, "TUMEN_KAFKA__TLS_CA: only with security_protocol"),
+        (TLS | {"TUMEN_KAFKA__TLS_CERTIFICATE": "a.pem"}, "kafka.tls_key: must be set with tls_certificate"),
+        (TLS | {"TUMEN_KAFKA__TLS_KEY": "a.key"}, "TUMEN_KAFKA__TLS_KEY: only with tls_certificate"),
+        (
+            TLS | {"TUMEN_KAFKA__TLS_KEY_PASSWORD_REF": "env:P"},
+            "TUMEN_KAFKA__TLS_KEY_PASSWORD_REF: only with tls_key",
+        ),
+    ],
+)
+def test_credentials_of_kafka_that_do_not_go_together_are_named(
+    environment: dict[str, str], said: str
+) -> None:
+    """One line that names the setting which is wrong or missing."""
+    with pytest.raises(SettingsError) as caught:
+        load(None, environment)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "overrides", "named"),
+    [
+        (SCRAM | {"TUMEN_KAFKA__SASL_PASSWORD_REF": "hunter2"}, {}, "TUMEN_KAFKA__SASL_PASSWORD_REF"),
+        (SASL | {"TUMEN_KAFKA__SASL_PASSWORD": "hunter2"}, {}, "TUMEN_KAFKA__SASL_PASSWORD"),
+        ({"TUMEN_BUS": "kafka://tumen:hunter2@kafka:9092"}, {}, "TUMEN_BUS"),
+        ({}, {"bus": "kafka://kafka:9092?password=hunter2"}, "bus"),
+    ],
+)
+def test_a_secret_that_is_written_out_is_refused_and_not_repeated(
+    environment: dict[str, str], overrides: dict[str, str], named: str
+) -> None:
+    """The setting is named, the secret is not."""
+    with pytest.raises(SettingsError) as caught:
+        load(None, environment, overrides)
+    assert str(caught.value).startswith(f"{named}: ")
+    assert "hunter2" not in str(caught.value)
+    assert "_ref" in str(caught.value) or "env:NAME" in str(caught.value)

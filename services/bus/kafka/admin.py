@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from services.bus.kafka.engine import ASK_S, REQUEST_BYTES_MAX, RETRY_S
-from services.bus.kafka.faults import bounded, translated
+from services.bus.kafka.faults import bounded, told, translated
+from services.bus.ports import BusUnavailable
 from services.bus.topics import DAY_MS, KAFKA_SHARDS, TOPICS
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class TopicAdmin:
         try:
             async with bounded(ASK_S, f"kafka://{self._address}"):
                 await self._client.start()
+        except BusUnavailable as error:
+            await self._client.close()
+            raise told(error) from error.__cause__
         except BaseException:
             await self._client.close()
             raise
@@ -104,7 +108,8 @@ class TopicAdmin:
         for name, code, *said in answer.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
-                raise translated(error(*said), f"topic {name}")
+                about = [name] if error is TopicAuthorizationFailedError else said
+                raise translated(error(*about), f"topic {name}", "Create")
         made = [self._names.topic(topic.name) for topic in missing]
         await self._known(made)
         return made

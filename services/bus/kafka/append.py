@@ -26,7 +26,7 @@ class Appender:
         """Start without any."""
         self._engine = engine
         self._turn = asyncio.Lock()
-        self._id = f"{engine.names.environment}.tumen.append.{uuid4().hex}"
+        self._id = engine.names.append_prefix + uuid4().hex
         self._plain: AIOKafkaProducer | None = None
         self._transactional: AIOKafkaProducer | None = None
 
@@ -42,7 +42,7 @@ class Appender:
                 self.give_up()
                 if isinstance(error, (BusError, asyncio.CancelledError)):
                     raise
-                raise translated(error, "append") from error
+                raise translated(error, "append", "Write") from error
 
     async def _as_one_batch(self, messages: Sequence[Placed]) -> bool:
         """Append to one partition; False when the messages do not fit in one batch."""
@@ -54,7 +54,7 @@ class Appender:
             if not producers.put(batch, message):
                 return False
         batch.close()
-        async with bounded(COMMIT_S, "append"):
+        async with bounded(COMMIT_S, "append", "Write"):
             answer = await (await self._plain.send_batch(batch, place.topic, partition=place.partition))
         self._engine.publish({place: answer.offset + len(messages)})
         return True
@@ -62,7 +62,7 @@ class Appender:
     async def _as_transaction(self, messages: Sequence[Placed]) -> None:
         if self._transactional is None:
             self._transactional = await producers.start(self._engine, self._id)
-        async with bounded(COMMIT_S, "append"):
+        async with bounded(COMMIT_S, "append", "Write"):
             self._engine.publish(await producers.transact(self._transactional, messages, {}, ""))
 
     def give_up(self) -> None:

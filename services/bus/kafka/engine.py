@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from services.bus.kafka.bell import Bell
-from services.bus.kafka.faults import bounded
+from services.bus.kafka.faults import bounded, told, translated
 from services.bus.kafka.names import Names
+from services.bus.kafka.security import Security
 from services.bus.ports import BusDamaged, BusUnavailable, MessageTooLarge
 from services.bus.signals import SILENT
 from services.bus.topics import TOPICS
@@ -54,6 +55,7 @@ class Cluster:
     """A process that is killed or stopped loses its partitions after this; the same as SQLite's lease."""
     heartbeat_s: float = 1.0
     """How soon members notice that somebody came or left; a session has several."""
+    security: Security = field(default_factory=Security)
 
     @property
     def client(self) -> dict[str, Any]:
@@ -64,6 +66,7 @@ class Cluster:
             "request_timeout_ms": REQUEST_MS,
             "retry_backoff_ms": RETRY_MS,
             "client_id": "tumen",
+            **self.security.client,
         }
 
 
@@ -95,6 +98,9 @@ class Engine:
                 await self.control.start()
                 await self.admin.start()
                 await self.refresh_topics()
+        except BusUnavailable as error:
+            await self.stop()
+            raise told(error) from error.__cause__
         except BaseException:
             await self.stop()
             raise
@@ -117,6 +123,9 @@ class Engine:
     async def refresh_topics(self) -> None:
         """Ask which of the table's topics there are, and how many partitions they have."""
         described = await self.admin.describe_topics([self.names.topic(name) for name in TOPICS])
+        for topic in described:
+            if topic["error_code"] == TopicAuthorizationFailedError.errno:
+                raise translated(TopicAuthorizationFailedError(topic["topic"]), "topics", "Describe")
         self._partitions = {
             self.names.own_topic(topic["topic"]): len(topic["partitions"])
             for topic in described

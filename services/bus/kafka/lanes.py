@@ -165,7 +165,7 @@ class KafkaLane:
         if isinstance(error, TimeoutError):
             return BusUnavailable(f"{where}: Kafka did not commit within {COMMIT_S:g} s")
         if isinstance(error, KafkaError):
-            return translated(error, f"{where}: commit")
+            return translated(error, f"{where}: commit", "Write")
         if isinstance(error, (MessageTooLarge, asyncio.CancelledError)):
             return error
         return BusUnavailable(f"{where}: commit failed: {type(error).__name__} {error}")

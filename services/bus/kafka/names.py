@@ -30,3 +30,17 @@ class Names:
     def transactional_id(self, group: str, topic: str, partition: int) -> str:
         """Return the id that fences: it names the input partition and nothing of a host or a process."""
         return f"{self.environment}.{OWN_PREFIX}.{group}.{self.topic(topic)}.{partition}"
+
+    @property
+    def topics(self) -> str:
+        """The beginning of every topic's name, for permissions."""
+        return f"{self.prefix}."
+
+    def transactional_prefix(self, group: str, topic: str) -> str:
+        """Return the beginning of the ids of a group's lanes, for permissions."""
+        return self.transactional_id(group, topic, 0).removesuffix("0")
+
+    @property
+    def append_prefix(self) -> str:
+        """The beginning of the ids of those who append outside any group."""
+        return f"{self.environment}.{OWN_PREFIX}.append."

@@ -45,6 +45,8 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
         (["tail", "alerts", "--bus", "redis://127.0.0.1:9092"], 1, "not a log this version can open"),
         (["tail", "alerts", "--bus", "kafka://127.0.0.1"], 1, "write kafka://HOST:PORT"),
         (["topics", "check", "--bus", "sqlite:tumen.db"], 1, "not a Kafka cluster"),
+        (["topics", "check", "--bus", "kafka://me:secret@127.0.0.1:9"], 2, "bus: a URL holds no credentials"),
+        (["topics", "acls", "--service", "printer"], 2, "unknown service 'printer'; known: poller"),
         (["run", "--config", "absent.toml"], 2, "absent.toml: cannot be read"),
         (["poller", "--health-port", "high"], 2, "not a port"),
         (["demo", "--speed", "fast"], 2, "write max or a number above 0"),
