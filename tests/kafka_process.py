@@ -1,6 +1,7 @@
-"""A worker of its own for chaos on Kafka: ``python -m tests.kafka_process ADDRESS PREFIX``.
+"""A worker of its own for chaos on Kafka: ``python -m tests.kafka_process ADDRESS PREFIX [CALLS]``.
 
-It copies stories to verdicts and keeps how many it has seen as state of its lane, restored at each take-over.
+It copies stories to verdicts and keeps how many it has seen as state of its lane, restored at each take-over. How
+long its calls of the log took is written to the file CALLS.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 from services.bus.kafka import KafkaBus
 from services.bus.kafka.engine import Cluster
 from services.bus.kafka.names import Names
-from services.bus.ports import BusUnavailable, Lane, LaneLost, Message
+from services.bus.ports import BusUnavailable, Lane, LaneLost, Membership, Message
 from services.bus.topics import FEED_STATE, STORIES, VERDICTS
+from tests.kafka_calls import Calls
 
 ROOT = Path(__file__).parents[1]
 GROUP = "chaos"
@@ -25,9 +27,9 @@ RECORDS_MAX = 200
 WAIT_S = 0.5
 
 
-def start(address: str, prefix: str) -> subprocess.Popen[bytes]:
+def start(address: str, prefix: str, calls: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a worker; what it says on stderr is the test's to show."""
-    command = [sys.executable, "-m", "tests.kafka_process", address, prefix]
+    command = [sys.executable, "-m", "tests.kafka_process", address, prefix, *([str(calls)] if calls else [])]
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
@@ -44,58 +46,78 @@ async def count_of(lane: Lane) -> int:
     return count
 
 
-async def work_lane(lane: Lane, counts: dict[Lane, int]) -> None:
-    """Copy what the lane has; each verdict carries its number within the lane."""
-    if lane not in counts:
-        counts[lane] = await count_of(lane)
-    while (batch := await lane.poll(RECORDS_MAX)).records:
-        number = counts[lane]
-        async with lane.transaction(batch) as outbox:
-            for number, record in enumerate(batch.records, start=number + 1):  # noqa: B020
-                headers = (("number", f"{lane.partition}/{number}".encode()),)
-                outbox.send(Message(VERDICTS.name, 0, record.key, record.value, headers))
-            outbox.send(Message(FEED_STATE.name, lane.partition, COUNT, str(number).encode()))
-        counts[lane] = number
+class Worker:
+    """One process of the group."""
+
+    def __init__(self, bus: KafkaBus, stop: asyncio.Event, calls: Calls) -> None:
+        """Take an open log."""
+        self._bus = bus
+        self._stop = stop
+        self._calls = calls
+        self._counts: dict[Lane, int] = {}
+
+    async def work_lane(self, lane: Lane) -> None:
+        """Copy what the lane has; each verdict carries its number within the lane."""
+        calls, counts = self._calls, self._counts
+        if lane not in counts:
+            counts[lane] = await calls.of("restore", count_of(lane))
+        while (batch := await calls.of("poll", lane.poll(RECORDS_MAX))).records:
+            number = counts[lane]
+            with calls.timed("commit"):
+                async with lane.transaction(batch) as outbox:
+                    for number, record in enumerate(batch.records, start=number + 1):  # noqa: B020
+                        headers = (("number", f"{lane.partition}/{number}".encode()),)
+                        outbox.send(Message(VERDICTS.name, 0, record.key, record.value, headers))
+                    outbox.send(Message(FEED_STATE.name, lane.partition, COUNT, str(number).encode()))
+            counts[lane] = number
+
+    async def turn(self) -> None:
+        """Work until told to stop; a log that is away is waited for."""
+        membership = await self._calls.of("join", self._bus.join(GROUP, [STORIES.name]))
+        while not self._stop.is_set():
+            try:
+                await self._round(membership)
+                await self._calls.of("wait", membership.wait(WAIT_S), WAIT_S)
+            except BusUnavailable as error:
+                sys.stderr.write(f"{error}\n")
+                await rest(self._stop)
+
+    async def _round(self, membership: Membership) -> None:
+        lanes = await self._calls.of("lanes", membership.lanes())
+        self._counts = {lane: count for lane, count in self._counts.items() if lane in lanes}
+        for lane in lanes:
+            try:
+                await self.work_lane(lane)
+            except LaneLost:
+                self._counts.pop(lane, None)
+            except BusUnavailable:
+                self._counts.pop(lane, None)
+                raise
 
 
-async def turn(bus: KafkaBus, stop: asyncio.Event) -> None:
-    """Work until told to stop; a log that is away is waited for."""
-    membership = await bus.join(GROUP, [STORIES.name])
-    counts: dict[Lane, int] = {}
-    while not stop.is_set():
-        try:
-            lanes = await membership.lanes()
-            counts = {lane: count for lane, count in counts.items() if lane in lanes}
-            for lane in lanes:
-                try:
-                    await work_lane(lane, counts)
-                except LaneLost:
-                    counts.pop(lane, None)
-                except BusUnavailable:
-                    counts.pop(lane, None)
-                    raise
-            await membership.wait(WAIT_S)
-        except BusUnavailable as error:
-            sys.stderr.write(f"{error}\n")
-            await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=WAIT_S)
+async def rest(stop: asyncio.Event) -> None:
+    """Wait a moment, or until told to stop."""
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({stopped}, timeout=WAIT_S)
+    stopped.cancel()
 
 
-async def main(address: str, prefix: str) -> None:
+async def main(address: str, prefix: str, path: str = "") -> None:
     """Open, work, close."""
-    stop = asyncio.Event()
+    stop, calls = asyncio.Event(), Calls(Path(path) if path else None)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     while not stop.is_set():
         try:
-            bus = await KafkaBus.open(cluster(address, prefix))
+            bus = await calls.of("open", KafkaBus.open(cluster(address, prefix)))
         except BusUnavailable:
-            await asyncio.wait({asyncio.ensure_future(stop.wait())}, timeout=WAIT_S)
+            await rest(stop)
             continue
         try:
-            await turn(bus, stop)
+            await Worker(bus, stop, calls).turn()
         except BusUnavailable as error:
             sys.stderr.write(f"{error}\n")
         finally:
-            await bus.close()
+            await calls.of("close", bus.close())
 
 
 if __name__ == "__main__":
