@@ -11,7 +11,7 @@ Two adapters implement it, one contract suite holds both. The exceptions, as a t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
@@ -145,6 +145,16 @@ class Lane(Protocol):
 
 class Membership(Protocol):
     """A process's part in a consumer group."""
+
+    @property
+    def moving(self) -> bool:
+        """Whether lanes are about to change hands: what takes longer than a transaction is not begun now."""
+
+    def hold_while(self, busy: Callable[[], bool]) -> None:
+        """Keep lanes from moving, for a bounded time, while ``busy`` says that work outside the log is not committed.
+
+        The owner goes on calling ``lanes`` and committing meanwhile. Without it, lanes move at any moment.
+        """
 
     async def lanes(self) -> Sequence[Lane]:
         """Return the lanes owned now, in (topic, partition) order; renews leases and rebalances when due.

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.bus.loop import Progress, Step, commit
-from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, LaneLost
+from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, BusUnavailable, LaneLost
 from services.obs.metrics import Metrics
 from services.poller.lane import POLLER, Answer, FeedLane
 from services.poller.model import Failure, Fetched, FetchFailed, NotModified, Request
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from services.poller.parse.pool import Parser
     from services.poller.schedule import Turn
 
+LANDING_S = 4.0
+"""Who is told to leave waits so long for its requests in flight: what it commits, nobody has to ask again."""
 FETCHES_MAX = 100
 """In flight at once, over all hosts: sockets and bodies held in memory."""
 _OK, _NOT_MODIFIED = 200, 304
@@ -65,9 +68,17 @@ class Poller:
         self._metrics = metrics or Metrics()
         self._lanes: dict[Lane, FeedLane] = {}
         self._flying: dict[asyncio.Task[Answer], FeedLane] = {}
+        self._drained: tuple[datetime, float] | None = None
+        """The moment of the last drain, and the loop's time then; None: it did not end well."""
+        membership.hold_while(self._busy)
+
+    def _busy(self) -> bool:
+        """Tell whether a server was asked and its answer is not committed."""
+        return bool(self._flying) or any(lane.answers for lane in self._lanes.values())
 
     async def drain(self, now: datetime) -> Progress:
         """Read the feed list, commit what has been answered, ask whose turn it is."""
+        self._drained = None
         await self._own_lanes(now)
         total = Progress()
         for lane in tuple(self._lanes.values()):
@@ -78,6 +89,7 @@ class Poller:
             await asyncio.wait(self._flying)
             total += await self._publish(now)
             self._ask(now)
+        self._drained = now, asyncio.get_running_loop().time()
         return total
 
     async def _own_lanes(self, now: datetime) -> None:
@@ -114,11 +126,17 @@ class Poller:
         return total
 
     def _ask(self, now: datetime) -> None:
-        """Start the requests of those whose turn it is."""
+        """Start the requests of those whose turn it is; while lanes change hands, of nobody."""
+        if self._rests:
+            return
         for lane in self._lanes.values():
             for turn, feed, state in lane.start(now, FETCHES_MAX - len(self._flying)):
                 task = asyncio.create_task(self._poll(turn, feed, state), name=f"poll {feed.id}")
                 self._flying[task] = lane
+
+    @property
+    def _rests(self) -> bool:
+        return self._membership.moving and not self._ordered
 
     async def _poll(self, turn: Turn, feed: Feed, state: FeedState | None) -> Answer:
         clock = asyncio.get_running_loop().time
@@ -152,6 +170,9 @@ class Poller:
                 total += await _commit(lane, now)
             except LaneLost:
                 self._forget(lane)
+            except asyncio.CancelledError:
+                self._forget(lane)  # whether it was committed is not known
+                raise
         if total.moved:
             states = (state for lane in self._lanes.values() for state in lane.states.values())
             count_standing(states, self._metrics)
@@ -159,15 +180,14 @@ class Poller:
 
     def next_wakeup(self) -> datetime | None:
         """Return when it is the next feed's turn; None while no request may be started."""
-        if len(self._flying) >= FETCHES_MAX:
+        if self._rests or len(self._flying) >= FETCHES_MAX:
             return None
         turns = (lane.schedule.next_at() for lane in self._lanes.values())
         return min((at for at in turns if at is not None), default=None)
 
     def owes(self, since: datetime, now: datetime) -> bool:
         """Tell whether anything that was due at ``since`` is unanswered: for ``--once``, which waits for no back-off."""
-        unanswered = bool(self._flying) or any(lane.answers for lane in self._lanes.values())
-        return unanswered or any(lane.schedule.owes(since, now) for lane in self._lanes.values())
+        return self._busy() or any(lane.schedule.owes(since, now) for lane in self._lanes.values())
 
     async def wait(self, timeout_s: float) -> None:
         """Return when a request is answered, the feed list or the assignment may have changed, or the time is up."""
@@ -183,13 +203,28 @@ class Poller:
             await asyncio.gather(bus, return_exceptions=True)
 
     async def close(self) -> None:
-        """Give up requests in flight, then ownership; nothing uncommitted is kept."""
-        for task in self._flying:
-            task.cancel()
-        await asyncio.gather(*self._flying, return_exceptions=True)
-        self._flying.clear()
-        self._lanes.clear()
-        await self._membership.close()
+        """Commit what is answered within a short time, give up the other requests, then ownership."""
+        try:
+            await self._land()
+        finally:
+            for task in self._flying:
+                task.cancel()
+            await asyncio.gather(*self._flying, return_exceptions=True)
+            self._flying.clear()
+            self._lanes.clear()
+            await self._membership.close()
+
+    async def _land(self) -> None:
+        """Wait for the requests in flight and commit their answers; a log that is away ends it."""
+        if self._drained is None:
+            return
+        clock = asyncio.get_running_loop().time
+        (moment, drained), deadline = self._drained, clock() + LANDING_S
+        with suppress(BusUnavailable):
+            while self._busy() and (left := deadline - clock()) > 0:
+                if self._flying:
+                    await asyncio.wait(self._flying, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                await self._publish(moment + timedelta(seconds=clock() - drained))
 
 
 async def _commit(lane: FeedLane, now: datetime) -> Progress:

@@ -12,10 +12,11 @@ import pytest
 
 from services.bus.kafka import KafkaBus
 from services.bus.kafka.engine import ASK_S
+from services.bus.kafka.membership import HOLD_SHARE
 from services.bus.ports import BusDamaged, BusUnavailable, LaneLost, Message, MessageTooLarge
 from services.bus.topics import FEEDS, STORIES, VERDICTS
 from tests.kafka_broker import Broker, running
-from tests.kafka_bus import a_cluster, make_topics
+from tests.kafka_bus import SESSION_S, a_cluster, make_topics
 
 if TYPE_CHECKING:
     from services.bus.kafka.lanes import KafkaLane
@@ -183,3 +184,17 @@ async def test_a_message_of_the_largest_size_fits_and_one_byte_more_does_not(bus
             outbox.send(Message(VERDICTS.name, 0, "larger", b"x" * (16 * 1024 * 1024 + 1)))
     assert await relay(lane) == 1
     assert await keys(bus) == ["large"]
+
+
+async def test_a_rebalance_waits_for_a_busy_owner_and_not_for_ever(bus: KafkaBus) -> None:
+    """Half a session, then partitions move and what the owner had under way is void."""
+    owner = await bus.join("g", [STORIES.name])
+    owner.hold_while(lambda: True)
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    await bus.join("g", [STORIES.name])
+    assert SESSION_S * HOLD_SHARE <= clock() - begun < SESSION_S + SLACK_S
+    async with asyncio.timeout(SLACK_S):
+        while owner.moving:
+            await owner.lanes()
+            await owner.wait(0.05)

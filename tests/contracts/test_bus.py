@@ -377,6 +377,30 @@ async def test_members_share_the_partitions(bus: Bus) -> None:
             _ = [record async for record in lane.restore(STORYLINES.name, 0)]
 
 
+async def test_lanes_stay_while_their_owner_is_busy(bus: Bus) -> None:
+    """A newcomer waits for what the owner has under way; the owner is told, and commits it."""
+    first = await bus.join("g", [STORIES.name])
+    begun, busy = await first.lanes(), [True]
+    first.hold_while(lambda: bool(busy))
+    assert not first.moving
+    joining = asyncio.create_task(bus.join("g", [STORIES.name]))
+    async with asyncio.timeout(SOON_S):
+        while not first.moving:
+            await first.wait(0.05)
+            await first.lanes()
+    for lane in begun:
+        async with lane.transaction(NO_INPUT) as outbox:
+            outbox.send(a_message(lane.partition, topic=VERDICTS.name))
+    busy.clear()
+    async with asyncio.timeout(SOON_S):
+        while first.moving:
+            await first.lanes()
+            await first.wait(0.05)
+        second = await joining
+        assert {len(owned) for owned in await settled([first, second])} == {4}
+    assert sorted(numbers(await everything(bus))) == list(range(8))
+
+
 async def test_a_lane_given_up_cannot_commit(bus: Bus) -> None:
     """Work begun before a rebalance is void, and the new owner does it once."""
     await bus.append([a_message(n, partition=n % 8) for n in range(16)])

@@ -152,6 +152,7 @@ class RefusingMembership:
         self._failures = failures
         self._lanes: list[Lane] = []
         self.wait, self.close = membership.wait, membership.close
+        self.moving, self.hold_while = False, membership.hold_while
 
     async def lanes(self) -> Sequence[Lane]:
         """Return the refusing lane."""

@@ -68,6 +68,7 @@ class FailingMembership:
         self._membership = membership
         self._fail = fail
         self._wrapped: dict[Lane, FailingLane] = {}
+        self.moving, self.hold_while = False, membership.hold_while
 
     async def lanes(self) -> Sequence[Lane]:
         """Return the wrapped lanes, the same ones while they are owned."""

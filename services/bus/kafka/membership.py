@@ -7,7 +7,7 @@ and if another member had it meanwhile, the next commit is fenced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # A first assignment waits for the members that are there to come back: a heartbeat, or a dead one's session.
 JOIN_S = 30.0
+# A rebalance waits so much of a session for what its members have under way; a member that comes back later is dropped.
+HOLD_SHARE = 0.5
+HOLD_LOOK_S = 0.02
 # The group's own consumer never polls, so the client's watchdog of polls means nothing here.
 NO_POLL_LIMIT_MS = 2**31 - 1
 
@@ -42,8 +45,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the client 
     def __init__(self, membership: KafkaMembership) -> None:
         self._membership = membership
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Keep working: whoever is given a partition fences its lane."""
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+        """Let what cannot be repeated come to its end; lanes go on, for whoever is given one fences it."""
+        await self._membership.settle()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Take the new assignment."""
@@ -69,6 +73,8 @@ class KafkaMembership:
         self._barred: dict[TopicPartition, float] = {}
         self._turn = asyncio.Lock()
         self._closed = False
+        self._busy: Callable[[], bool] = lambda: False
+        self._moving = False
         cluster = engine.cluster
         self._consumer = AIOKafkaConsumer(
             group_id=self.group,
@@ -94,11 +100,29 @@ class KafkaMembership:
             await self.close()
             raise
 
+    @property
+    def moving(self) -> bool:
+        """Whether the group is sharing the partitions out anew."""
+        return self._moving
+
+    def hold_while(self, busy: Callable[[], bool]) -> None:
+        """Let a rebalance wait, for half a session at most, while the owner is busy."""
+        self._busy = busy
+
+    async def settle(self) -> None:
+        """Before partitions may move: wait for the owner; the client keeps the member alive meanwhile."""
+        self._moving = True
+        now = asyncio.get_running_loop().time
+        deadline = now() + self.engine.cluster.session_s * HOLD_SHARE
+        while self._busy() and not self._closed and now() < deadline:
+            await self.engine.bell.heard(HOLD_LOOK_S)
+
     def adopt(self, assigned: frozenset[TopicPartition]) -> None:
         """Take note of an assignment: pauses were thrown away with the old one."""
         self._consumer.pause(*assigned)
         self._assigned = assigned
         self._barred.clear()
+        self._moving = False
         self.number += 1
         self._tell()
         self.engine.bell.ring()

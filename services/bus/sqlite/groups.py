@@ -52,6 +52,8 @@ class Holding:
     leases: tuple[Lease, ...]
     generation: int
     next_ms: int
+    surplus: bool
+    """Whether it has more than its share still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ def plan(leases: Sequence[Lease], members: Sequence[str], me: str, now_ms: int) 
     return Plan(tuple(mine[:share]), tuple(mine[share:]), tuple(free[: max(0, share - len(mine))]))
 
 
-def rebalance(connection: apsw.Connection, member: Member, now_ms: int) -> Holding:
-    """Renew what the member owns, give up what is too much, claim what is free."""
+def rebalance(connection: apsw.Connection, member: Member, now_ms: int, *, release: bool = True) -> Holding:
+    """Renew what the member owns, give up what is too much (unless it may not yet), claim what is free."""
     until_ms = now_ms + member.lease_ms
     changed = _announce(connection, member, until_ms)
     gone = _bury(connection, member, now_ms)
@@ -95,8 +97,9 @@ def rebalance(connection: apsw.Connection, member: Member, now_ms: int) -> Holdi
     alive = rows(connection, "SELECT identity FROM members WHERE group_name = ?", (member.group,))
     todo = plan(leases, [identity for (identity,) in alive], member.identity, now_ms)
     _own(connection, member, [lease.partition_id for lease in todo.claim], until_ms)
-    _release(connection, member, [lease.partition_id for lease in todo.release])
-    if changed or gone or todo.release or todo.claim:
+    released = todo.release if release else ()
+    _release(connection, member, [lease.partition_id for lease in released])
+    if changed or gone or released or todo.claim:
         _next_generation(connection, member.group)
     owned = _owned(connection, member)
     held = {lease.partition_id for lease in owned}
@@ -105,7 +108,8 @@ def rebalance(connection: apsw.Connection, member: Member, now_ms: int) -> Holdi
     ]
     renewal_ms = member.lease_ms // RENEWALS_PER_LEASE
     pause_ms = renewal_ms if len(alive) == 1 else min(renewal_ms, LOOK_MS_MAX)
-    return Holding(owned, _generation(connection, member.group), min([now_ms + pause_ms, *others]))
+    next_ms = min([now_ms + pause_ms, *others])
+    return Holding(owned, _generation(connection, member.group), next_ms, released != todo.release)
 
 
 def _owned(connection: apsw.Connection, member: Member) -> tuple[Lease, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from services.bus.sqlite.store import Place, Rows, Store
 
 MS_PER_S = 1_000
+HELD_LOOK_MS = 50
+"""Whose partitions are held back looks this often whether they may go."""
 
 
 class SqliteOutbox:
@@ -189,6 +191,18 @@ class SqliteMembership:
         self._rebalance_at_ms = 0
         self._renew_at_ms = 0
         self._closed = False
+        self._busy: Callable[[], bool] = lambda: False
+        self._moves_at_ms: int | None = None
+        """When what is held back is given up, busy or not."""
+
+    @property
+    def moving(self) -> bool:
+        """Whether partitions are held back that others should have."""
+        return self._moves_at_ms is not None
+
+    def hold_while(self, busy: Callable[[], bool]) -> None:
+        """Give nothing up, for half a lease at most, while the owner is busy."""
+        self._busy = busy
 
     async def lanes(self) -> Sequence[SqliteLane]:
         """Return the lanes owned now; costs nothing while no renewal is due."""
@@ -206,7 +220,9 @@ class SqliteMembership:
 
     async def rebalance(self) -> bool:
         """Renew, give up, claim; return whether the assignment changed."""
-        changed = await self.engine.run(self._rebalance)
+        late = self._moves_at_ms is not None and self.engine.clock_ms() >= self._moves_at_ms
+        release = late or not self._busy()
+        changed = await self.engine.run(lambda: self._rebalance(release=release))
         if changed:
             self.tell()
         return changed
@@ -216,15 +232,20 @@ class SqliteMembership:
         owned = [(lane.topic, lane.partition) for lane in self._lanes.values()]
         self.engine.signals.owns(self.member.group, owned)
 
-    def _rebalance(self) -> bool:
+    def _rebalance(self, *, release: bool) -> bool:
         if self._closed:
             return False
         with self.engine.store.writing() as connection:
             now_ms = self.engine.clock_ms()
-            holding = groups.rebalance(connection, self.member, now_ms)
+            holding = groups.rebalance(connection, self.member, now_ms, release=release)
         self._generation = holding.generation
         self.engine.announce(self.member.group, holding.generation)
         self._rebalance_at_ms = holding.next_ms
+        if not holding.surplus:
+            self._moves_at_ms = None
+        else:
+            self._rebalance_at_ms = min(now_ms + HELD_LOOK_MS, holding.next_ms)
+            self._moves_at_ms = self._moves_at_ms or now_ms + self.member.lease_ms // 2
         self._renew_at_ms = now_ms + self.member.lease_ms // groups.RENEWALS_PER_LEASE
         return self._adopt(holding.leases)
 

@@ -95,6 +95,21 @@ async def test_silence_past_the_lease_loses_the_partitions() -> None:
     await bus.close()
 
 
+async def test_an_owner_that_stays_busy_is_not_waited_for_past_half_a_lease() -> None:
+    """What a newcomer should have is held back, for so long and no longer."""
+    now = [NOW_MS]
+    bus = await SqliteBus.open(":memory:", clock_ms=lambda: now[0], lease_s=10)
+    busy = await bus.join("g", [STORIES.name])
+    busy.hold_while(lambda: True)
+    other = await bus.join("g", [STORIES.name])
+    assert (len(await busy.lanes()), busy.moving, len(await other.lanes())) == (8, True, 0)
+    now[0] += 4_900
+    assert (len(await busy.lanes()), busy.moving, len(await other.lanes())) == (8, True, 0)
+    now[0] += 100
+    assert (len(await busy.lanes()), busy.moving, len(await other.lanes())) == (4, False, 4)
+    await bus.close()
+
+
 async def test_committing_renews_the_leases() -> None:
     """A drain that takes long keeps its lanes, although nobody asks for them meanwhile."""
     now = [NOW_MS]
