@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from hashlib import sha512
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft7Validator
@@ -22,6 +22,7 @@ from services.bus.codec import dead_letter, encode, tombstone
 from services.bus.flows import FLOWS
 from services.bus.kafka.asyncapi import export, fresh, render
 from services.bus.topics import PRIMARY, TOPICS, Topic
+from services.settings import Mechanism
 from tests.builders import a_record
 
 DOCUMENT: dict[str, Any] = json.loads(render())
@@ -116,6 +117,14 @@ def test_every_flow_is_an_operation() -> None:
         "correlator.receive.verdicts": "tumen.correlator",
         "alerter.receive.alerts": "tumen.alerter",
     }  # fmt: skip
+
+
+def test_every_way_to_connect_is_described() -> None:
+    """The mechanisms are those of the settings."""
+    mechanisms = get_args(Mechanism)
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    asked = {one["$ref"].rpartition("/")[2] for one in DOCUMENT["servers"]["tls"]["security"]}
+    assert set(schemes) == asked == {*mechanisms, "SSL"}
 
 
 @pytest.mark.parametrize("topic", PRIMARY, ids=lambda topic: topic.short)

@@ -70,6 +70,15 @@ DLQ_HEADERS = {
     "dlq-version": "The version of tumen that gave up.",
 }
 
+SECURITY: dict[str, Object] = {
+    "SCRAM-SHA-512": {"type": "scramSha512", "description": "SASL, over TLS."},
+    "SCRAM-SHA-256": {"type": "scramSha256", "description": "SASL, over TLS."},
+    "PLAIN": {"type": "plain", "description": "SASL, over TLS."},
+    "OAUTHBEARER": {"type": "http", "scheme": "bearer", "description": "SASL with a token, over TLS."},
+    "SSL": {"type": "X509", "description": "A client certificate."},
+}
+"""As the settings call them: SASL mechanisms, and TLS by itself."""
+
 
 def document() -> Object:
     """Return the whole description."""
@@ -95,10 +104,7 @@ def document() -> Object:
         "components": {
             "messages": _messages(),
             "schemas": _schemas(),
-            "securitySchemes": {
-                "scram": {"type": "scramSha512", "description": "SASL/SCRAM-SHA-512 over TLS."},
-                "plain": {"type": "plain", "description": "SASL/PLAIN over TLS."},
-            },
+            "securitySchemes": SECURITY,
         },
     }
 
@@ -118,7 +124,7 @@ def _servers() -> Object:
         "port": {"default": "9092"},
     }
     server = {"host": "{host}:{port}", "protocol": "kafka", "protocolVersion": "4", "variables": variables}
-    schemes = [{"$ref": f"#/components/securitySchemes/{name}"} for name in ("scram", "plain")]
+    schemes = [{"$ref": f"#/components/securitySchemes/{name}"} for name in SECURITY]
     return {
         "plaintext": {
             **server,
@@ -127,7 +133,7 @@ def _servers() -> Object:
         "tls": {
             **server,
             "protocol": "kafka-secure",
-            "description": "The same with TLS and SASL.",
+            "description": "The same with TLS, and one of the ways to say who one is.",
             "security": schemes,
         },
     }
