@@ -7,14 +7,16 @@ Each is imported where it is made: a process that hosts one starts without the o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from schemas import Feed
 from services.bootstrap.reading import latest
+from services.bus.aisle import Aisle
 from services.bus.loop import LaneService
 from services.bus.topics import ALERTS, FEEDS, SILENCES, STORIES, SUBSCRIBERS, VERDICTS
+from services.obs.records import RecordReports
 from services.poller.model import PollerSettings
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Parts:
     """Publish every verdict, not only the telling ones."""
     live: bool = False
     """The clock is the machine's: how long an alert took means something, and lanes are worked side by side."""
+    aisle: Aisle = field(default_factory=Aisle)
+    """Shared by the services of this process: a suspect record is run while nothing else is."""
 
     async def make(self, name: str, outside: Outside) -> Service:
         """Return a service by its name."""
@@ -111,6 +115,8 @@ class Parts:
             membership,
             lambda lane: ClassifierStage(lane, model, publish_all=self.publish_all, metrics=self.metrics),
             live=self.live,
+            reports=RecordReports(CLASSIFIER, self.metrics),
+            aisle=self.aisle,
         )
 
     async def make_correlator(self) -> LaneService:
@@ -124,6 +130,8 @@ class Parts:
             membership,
             lambda lane: CorrelatorStage(lane, self.metrics, clock),
             live=self.live,
+            reports=RecordReports(CORRELATOR, self.metrics),
+            aisle=self.aisle,
         )
 
     async def make_alerter(self, outside: Outside) -> Alerter:

@@ -5,6 +5,7 @@ What cannot be read becomes a dead letter: the original bytes, and headers that 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
@@ -20,8 +21,19 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Wire)
 
+DLQ = "dlq-"
+"""What the names of a dead letter's own headers begin with."""
+ENVELOPE = frozenset(
+    {"ce_id", "ce_type", "ce_source", "ce_time", "traceparent", "content-type", "ce_specversion"}
+)
 CONTENT_TYPE = (("content-type", b"application/json"), ("ce_specversion", b"1.0"))
 ERROR_MAX = 500
+HEAD_BYTES_MAX = 2_048
+"""What a letter by reference shows of a value: enough to know it by, little enough for any topic."""
+HEADERS_BYTES_MAX = 4_096
+"""Headers of the original that a letter by reference takes along; more than that, and only the envelope's are."""
+NO_OFFSET = -1
+"""The original offset of a message that never got onto its topic."""
 
 
 class Undecodable(Exception):  # noqa: N818 - names the record, not the failure
@@ -93,3 +105,36 @@ def dead_letter(  # noqa: PLR0913 - each is a part of the letter
     }
     extra = tuple((name, str(value).encode("utf-8", "replace")) for name, value in context.items())
     return Message(TOPICS[record.topic].dlq.name, 0, record.key, record.value, (*record.headers, *extra))
+
+
+def as_reference(letter: Message, where: str | None) -> Message:
+    """Return a dead letter that is small: the head of its value, and where the whole of it is, if anywhere."""
+    value = letter.value or b""
+    own = tuple(header for header in letter.headers if header[0].startswith(DLQ))
+    others = tuple(header for header in letter.headers if not header[0].startswith(DLQ))
+    if sum(len(name) + len(held) for name, held in others) > HEADERS_BYTES_MAX:
+        others = tuple((name, held[:ERROR_MAX]) for name, held in others if name in ENVELOPE)
+    extra: Headers = (
+        ("dlq-size", str(len(value)).encode()),
+        ("dlq-sha256", hashlib.sha256(value).hexdigest().encode()),
+    )
+    if where is not None:
+        extra = (("dlq-reference", where.encode()), *extra)
+    return letter._replace(value=value[:HEAD_BYTES_MAX], headers=(*others, *own, *extra))
+
+
+def unsent_letter(message: Message, *, group: str, stage: str, error: str, timestamp_ms: int) -> Message:
+    """Return the dead letter of a message that is too large for its topic: its head, for the whole is nowhere."""
+    record = Record(
+        message.topic,
+        message.partition,
+        NO_OFFSET,
+        message.key,
+        message.value,
+        message.headers,
+        timestamp_ms,
+    )
+    letter = dead_letter(
+        record, group=group, stage=stage, error=error, error_class="MessageTooLarge", attempts=1
+    )
+    return as_reference(letter, None)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from services.bus.aisle import Aisle
 from services.bus.ports import NO_INPUT, Batch, LaneLost, Message, Record
+from services.bus.suspects import Silent, Suspects, TryAgain
 from services.bus.work import OneByOne, SideBySide
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from services.bus.ports import Lane, Membership
+    from services.bus.suspects import Reports
     from services.bus.work import Work
 
 
@@ -90,30 +93,41 @@ class LaneService:
     is done one after the other, the same way every time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what its stage does, and how it is run
         self,
         name: str,
         membership: Membership,
         make_stage: Callable[[Lane], Stage],
         *,
         live: bool = False,
+        reports: Reports | None = None,
+        aisle: Aisle | None = None,
     ) -> None:
-        """Take the group membership and a maker of stages."""
+        """Take the group membership and a maker of stages; services of one process share an aisle."""
         self.name = name
+        self._suspects = Suspects(name, aisle or Aisle(), reports or Silent())
         self._membership = membership
         self._make_stage = make_stage
         self._stages: dict[Lane, Stage] = {}
         self._work: Work = SideBySide() if live else OneByOne()
+        self._again = False
 
     async def drain(self, now: datetime) -> Progress:
         """Work every owned lane until it is empty and its timers are in the future, or its turn is over.
 
-        A lane that is lost on the way is dropped and the others go on. Anything else is a bug or the bus's trouble
-        and ends the drain; the lane's state is then read anew, since its last commit may or may not have happened.
+        A lane that is lost on the way is dropped and the others go on. A batch that fails is taken again, record by
+        record. Anything else is a bug or the bus's trouble and ends the drain; the lane's state is then read anew,
+        since its last commit may or may not have happened.
         """
-        lanes = await self._membership.lanes()
-        self._stages = {lane: stage for lane, stage in self._stages.items() if lane in lanes}
-        return sum(await self._work.over([partial(self._turn, lane, now) for lane in lanes]), Progress())
+        total, self._again = Progress(), True
+        while self._again:
+            self._again = False
+            lanes = await self._membership.lanes()
+            self._stages = {lane: stage for lane, stage in self._stages.items() if lane in lanes}
+            self._suspects.keep(lanes)
+            turns = [partial(self._turn, lane, now) for lane in lanes]
+            total = sum(await self._work.over(turns), total)
+        return total
 
     async def _turn(self, lane: Lane, now: datetime) -> Progress:
         """Drain one lane; one that is lost is dropped quietly."""
@@ -121,6 +135,10 @@ class LaneService:
             return await self._drain_lane(lane, now)
         except LaneLost:
             self._stages.pop(lane, None)
+            return Progress()
+        except TryAgain:
+            self._stages.pop(lane, None)
+            self._again = True
             return Progress()
         except BaseException:
             self._stages.pop(lane, None)
@@ -134,12 +152,16 @@ class LaneService:
             wakeup = stage.next_wakeup()
             if not batch.records and (wakeup is None or wakeup > now):
                 return total
-            step = await self._work.decide(stage, batch.records, now)
-            if not batch.records and not step.messages:
-                step.adopt()
-                return total
-            await commit(lane, batch if batch.records else NO_INPUT, step)
-            total += Progress(len(batch.records), len(step.messages))
+            if await self._suspects.among(lane, batch):
+                total += Progress(*await self._suspects.isolate(lane, stage, batch, now))
+            else:
+                async with self._suspects.together(lane, batch):
+                    step = await self._work.decide(stage, batch.records, now)
+                    if not batch.records and not step.messages:
+                        step.adopt()
+                        return total
+                    await commit(lane, batch if batch.records else NO_INPUT, step)
+                total += Progress(len(batch.records), len(step.messages))
             if self._work.is_over():
                 return total
 
@@ -151,6 +173,7 @@ class LaneService:
                 async for record in lane.restore(topic):
                     stage.load(record)
             self._stages[lane] = stage
+            self._suspects.take(lane)
         return self._stages[lane]
 
     def next_wakeup(self) -> datetime | None:
@@ -163,7 +186,8 @@ class LaneService:
         await self._membership.wait(timeout_s)
 
     async def close(self) -> None:
-        """Leave the group."""
+        """Leave the group, and no suspicion behind."""
+        await self._suspects.rest()
         await self._membership.close()
 
 

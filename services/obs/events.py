@@ -88,6 +88,12 @@ _TABLE = (
         "A record could not be handled and went to `<topic>.dlq`.",
     ),
     Event(
+        "record.suspected",
+        "warning",
+        ("topic", "partition", "offset", "stage", "deaths", "error"),
+        "A batch failed, or a process ended in the middle of one: from `offset` on its records are run one by one.",
+    ),
+    Event(
         "bus.unavailable", "warning", ("error", "retry_seconds"), "The log cannot be reached; tried again."
     ),
     Event(

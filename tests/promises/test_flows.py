@@ -75,9 +75,9 @@ class NotingLane:
         return restored
 
     @asynccontextmanager
-    async def transaction(self, batch: Batch) -> AsyncIterator[NotingOutbox]:
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[NotingOutbox]:
         """Note what the real transaction sends."""
-        async with self._lane.transaction(batch) as outbox:
+        async with self._lane.transaction(batch, note) as outbox:
             yield NotingOutbox(outbox, self._notes)
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from schemas import Story
-from services.bus.codec import Undecodable, dead_letter, decode, encode, tombstone
+from services.bus.codec import (
+    ENVELOPE,
+    HEAD_BYTES_MAX,
+    Undecodable,
+    as_reference,
+    dead_letter,
+    decode,
+    encode,
+    tombstone,
+    unsent_letter,
+)
 from services.bus.ports import Message, Record
 from services.bus.topics import FEEDS, STORIES
 from tests.builders import T0, a_feed, a_story
@@ -104,3 +116,49 @@ def test_a_tombstone_ends_a_key() -> None:
     message = tombstone(FEEDS, partition=1, key=feed.id, source="cli", at=T0)
     assert (message.key, message.value) == (feed.id, None)
     assert dict(message.headers)["ce_type"] == b"tumen.feeds"
+
+
+def a_letter(message: Message) -> Message:
+    """Return the dead letter of a message."""
+    return dead_letter(
+        as_record(message), group="g", stage="s", error="e", error_class="ProcessDied", attempts=3
+    )
+
+
+def test_a_letter_by_reference_has_the_head_and_says_where_the_rest_is() -> None:
+    """Small enough for any topic; the digest tells whether what is found there is the same."""
+    message = a_message(a_story(text="x" * 10_000))
+    letter = as_reference(a_letter(message), "tumen.stories.v1/3/7")
+    headers = dict(letter.headers)
+    assert letter.value == (message.value or b"")[:HEAD_BYTES_MAX]
+    assert headers["dlq-reference"] == b"tumen.stories.v1/3/7"
+    assert headers["dlq-size"] == str(len(message.value or b"")).encode()
+    assert headers["dlq-sha256"] == hashlib.sha256(message.value or b"").hexdigest().encode()
+    assert headers["dlq-error-class"] == b"ProcessDied"
+    assert headers["ce_id"] == dict(message.headers)["ce_id"]
+
+
+def test_a_letter_by_reference_takes_no_heap_of_headers_along() -> None:
+    """Of foreign headers without bound the envelope stays, each cut."""
+    message = a_message(a_story())
+    heavy = message._replace(headers=(*message.headers, ("x-heavy", b"y" * 100_000)))
+    letter = as_reference(a_letter(heavy), None)
+    names = {name for name, _ in letter.headers}
+    assert "x-heavy" not in names
+    assert names >= ENVELOPE
+    assert "dlq-reference" not in names
+
+
+def test_a_message_that_never_got_onto_its_topic_leaves_its_head() -> None:
+    """It has no offset, and nothing refers to the rest: there is none."""
+    message = a_message(a_story(text="x" * 10_000))
+    letter = unsent_letter(message, group="poller", stage="poller", error="too large", timestamp_ms=5)
+    headers = dict(letter.headers)
+    assert (letter.topic, letter.partition, letter.key) == (STORIES.dlq.name, 0, message.key)
+    assert headers["dlq-original-topic"] == STORIES.name.encode()
+    assert headers["dlq-original-partition"] == b"3"
+    assert headers["dlq-original-offset"] == b"-1"
+    assert headers["dlq-original-timestamp"] == b"5"
+    assert headers["dlq-error-class"] == b"MessageTooLarge"
+    assert "dlq-reference" not in headers
+    assert len(letter.value or b"") == HEAD_BYTES_MAX

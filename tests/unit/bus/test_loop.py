@@ -168,14 +168,29 @@ async def test_a_lane_lost_on_the_way_stops_only_itself(bus: SqliteBus) -> None:
 
 
 async def test_a_bug_in_a_stage_ends_the_drain(bus: SqliteBus) -> None:
-    """An exception on one record is not swallowed; nothing of its batch is committed."""
+    """An exception on one record is not swallowed; what stood before it is committed, and nothing behind it."""
     counter = await counting(bus)
     await append(bus, 1)
     await append(bus, 1, value=b"bug")
+    await append(bus, 1)
     with pytest.raises(ZeroDivisionError):
         await counter.service.drain(NOON)
-    assert await said(bus) == []
+    assert await said(bus) == ["0"]
     assert (await bus.lag(GROUP, STORIES.name))[0] == 2
+
+
+async def test_a_bug_in_a_timer_ends_the_drain(bus: SqliteBus) -> None:
+    """There is no record to blame: nothing is isolated, nothing is tried again."""
+    counter = await counting(bus)
+    await counter.service.drain(NOON)
+    counter.stages[2].timer = NOON
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    counter.stages[2].before_commit = fail
+    with pytest.raises(ZeroDivisionError):
+        await counter.service.drain(NOON)
 
 
 async def test_a_step_is_adopted_only_after_its_commit(bus: SqliteBus) -> None:
