@@ -228,14 +228,16 @@ class Suspects:
             self._found[_spot(lane)] = Suspicion(trial.note.first, trial.note.end)
 
     async def rest(self) -> None:
-        """Take back what its notes say is under way: this process ends in good order."""
+        """Take back the trials that its notes say are under way: this process ends in good order.
+
+        A batch stays suspect: it may be what keeps this process from doing anything but ending.
+        """
         for lane in self._lanes:
             note = read(lane.note)
-            if note is None or note.token != self._token or note.how == "rested":
+            if note is None or note.token != self._token or note.how != "alone":
                 continue
-            end = note.end if note.how == "alone" else note.first
             with suppress(BusError):  # the lane is another's, or the bus is away: one more suspicion, no harm
-                await _leave(lane, replace(note, how="rested", end=end))
+                await _leave(lane, replace(note, how="rested"))
 
 
 def _spot(lane: Lane) -> Spot:
