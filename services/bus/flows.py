@@ -26,7 +26,7 @@ from services.bus.topics import (
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What one service does with topics; what it cannot read of its input goes to that topic's dead letters."""
+    """What one service does with topics."""
 
     consumes: Topic | None = None
     """Its input, shared out among the members of its group; None: it has no group."""
@@ -40,9 +40,9 @@ class Flow:
         return (*((self.consumes,) if self.consumes else ()), *self.tables)
 
     @property
-    def dead_letters(self) -> Topic | None:
-        """Where it puts what it cannot read."""
-        return self.consumes.dlq if self.consumes else None
+    def dead_letters(self) -> tuple[Topic, ...]:
+        """Where it puts what it cannot read of its input, and what it made that its topic is too small for."""
+        return tuple(topic.dlq for topic in (self.consumes, *self.writes)) if self.consumes else ()
 
 
 FLOWS: dict[str, Flow] = {

@@ -48,11 +48,13 @@ def acls_of(program: Program, names: Names, principal: str) -> list[Acl]:
     Describe with them; writing needs no permission on the cluster (that is so since Kafka 3).
     """
     flow = program.flow
-    dead = () if flow.dead_letters is None else (flow.dead_letters,)
     return [
         Acl(principal, "Describe", "topic", names.topics, "prefixed"),
         *(Acl(principal, "Read", "topic", names.topic(topic.name)) for topic in flow.reads),
-        *(Acl(principal, "Write", "topic", names.topic(topic.name)) for topic in (*flow.writes, *dead)),
+        *(
+            Acl(principal, "Write", "topic", names.topic(topic.name))
+            for topic in (*flow.writes, *flow.dead_letters)
+        ),
         *_beside_topics(program, names, principal),
     ]
 

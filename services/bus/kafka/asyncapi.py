@@ -180,8 +180,7 @@ def _typed(name: str, value: str) -> object:
 
 def _operations(service: str, flow: Flow) -> list[tuple[str, Object]]:
     """Return what a service does, by name: ``poller.send.stories``."""
-    dead = (flow.dead_letters,) if flow.dead_letters else ()
-    sent = [_operation(service, "send", topic) for topic in (*flow.writes, *dead)]
+    sent = [_operation(service, "send", topic) for topic in (*flow.writes, *flow.dead_letters)]
     received = [_operation(service, "receive", topic, grouped=topic is flow.consumes) for topic in flow.reads]
     return received + sent
 
