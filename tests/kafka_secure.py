@@ -6,7 +6,7 @@ On the open listener everybody is a super user: tests make topics, users and ACL
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,10 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from tests import kafka_means
 from tests.certificates import DAY, Authority
-from tests.kafka_broker import Broker, free_ports, running
+from tests.kafka_broker import Broker, running
+from tests.kafka_node import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,6 +44,8 @@ SASL_LISTENERS = ("GOOD", "EXPIRED", "ELSEWHERE")
 """Listeners with TLS and SCRAM: all is well; the certificate has expired; it is for another host."""
 TRUSTED, MUTUAL, OPEN_SASL = "TRUSTED", "MUTUAL", "OPEN_SASL"
 """TLS alone; TLS that asks clients for a certificate; SASL without TLS, PLAIN and tokens besides SCRAM."""
+REAUTH_MS = 2_000
+"""On the last one, a connection of SCRAM-SHA-512 ends after this."""
 NAMES = (*SASL_LISTENERS, TRUSTED, MUTUAL, OPEN_SASL)
 
 
@@ -76,7 +80,7 @@ class Secured:
         finally:
             await admin.close()
 
-    async def set_passwords(self, passwords: dict[str, str | None]) -> None:
+    async def set_passwords(self, passwords: Mapping[str, str | None]) -> None:
         """Give users passwords of SCRAM; None removes one."""
         async with self.operator() as admin:
             for number, mechanism in enumerate(SCRAM, start=1):
@@ -216,7 +220,9 @@ def _properties(ports: dict[str, int], folder: Path, open_port: int, controller:
         "listener.security.protocol.map=" + ",".join(f"{name}:{how}" for name, how in protocols.items()),
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users=User:ANONYMOUS",
-        "group.min.session.timeout.ms=1000",
+        "auto.create.topics.enable=true",
+        f"controller.quorum.voters=1@127.0.0.1:{controller}",
+        f"listener.name.{OPEN_SASL.lower()}.scram-sha-512.connections.max.reauth.ms={REAUTH_MS}",
     ]
     for name in (*SASL_LISTENERS, TRUSTED, MUTUAL):
         of = f"listener.name.{name.lower()}"
@@ -273,11 +279,14 @@ def _write_certificates(folder: Path) -> None:
 
 @contextmanager
 def secured(folder: Path) -> Iterator[Secured]:
-    """Run a broker with all listeners for the block."""
+    """Run a broker with all listeners for the block, one that makes topics for whoever does not ask it not to."""
+    if kafka_means.means(kafka_means.look()) == "container":
+        raise kafka_means.NoKafkaError(
+            "Kafka with TLS and users is tested from jars only: install Java 17 and Maven"
+        )
     _write_certificates(folder)
     open_port, controller, *free = free_ports(2 + len(NAMES))
     ports = dict(zip(NAMES, free, strict=True))
-    extra = [f"controller.quorum.voters=1@127.0.0.1:{controller}"]
-    extra.append(_properties(ports, folder, open_port, controller))
-    with running("\n".join(extra), port=open_port) as broker:
+    extra = _properties(ports, folder, open_port, controller)
+    with running(extra, port=open_port) as broker:
         yield Secured(broker, ports, folder)

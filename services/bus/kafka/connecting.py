@@ -17,7 +17,7 @@ from typing import Any
 import aiokafka.admin.client
 import aiokafka.client
 from aiokafka import errors
-from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -25,6 +25,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 RECENT_S = 15.0
 # More brokers than anybody has: a bound, because a name that resolves to ever new addresses is somebody else's.
 NOTED_MAX = 64
+# TLS says goodbye before it closes.
+CLOSE_S = 1.0
 # What OpenSSL calls it when the certificate is not for the host, or for the address.
 HOST_MISMATCH = frozenset({62, 64})
 EXPIRED = 10
@@ -73,14 +75,17 @@ def note(refusal: Refusal) -> None:
 
 async def connect(host: str, port: int, **options: Any) -> AIOKafkaConnection:
     """Connect as the client does, with the secrets of this moment; a failure is noted."""
+    made: AIOKafkaConnection | None = None
     try:
         for name in ("ssl_context", "sasl_plain_password"):
             if callable(options.get(name)):
                 options[name] = options[name]()
-        made = await create_conn(host, port, **options)
+        made = AIOKafkaConnection(host, port, **options)
+        await made.connect()
         if options.get("sasl_mechanism") == "OAUTHBEARER":
             await _demand_accepted(made)
     except Exception as error:
+        await _ended_well(made)
         refusal = explain(error, host, port, options)
         note(refusal)
         if isinstance(error, (OSError, TimeoutError, errors.KafkaError)):
@@ -88,6 +93,12 @@ async def connect(host: str, port: int, **options: Any) -> AIOKafkaConnection:
         raise errors.KafkaConnectionError(refusal.why) from error  # the client waits for no others
     _noted.pop(f"{host}:{port}", None)
     return made
+
+
+async def _ended_well(made: AIOKafkaConnection | None) -> None:
+    """Wait until the socket of a connection that was closed is closed, too: the loop may end right afterwards."""
+    if made is not None and made._protocol is not None:  # noqa: SLF001
+        await asyncio.wait({made._closed_fut}, timeout=CLOSE_S)  # noqa: SLF001
 
 
 async def _demand_accepted(made: AIOKafkaConnection) -> None:
@@ -103,7 +114,7 @@ def explain(error: BaseException, host: str, port: int, options: dict[str, Any])
     why = _tls(error, host) or _sasl(error, options)
     if why is not None:
         return Refusal(host, port, why, settled=True)
-    return Refusal(host, port, _network(error) or _ended(error, options))
+    return Refusal(host, port, _network(error) or _cut(error, options))
 
 
 def _tls(error: BaseException, host: str) -> str | None:
@@ -149,7 +160,7 @@ def _sasl(error: BaseException, options: dict[str, Any]) -> str | None:
     return None
 
 
-def _ended(error: BaseException, options: dict[str, Any]) -> str:
+def _cut(error: BaseException, options: dict[str, Any]) -> str:
     """Say what a connection that ends at once may mean."""
     said = " ".join(str(error).split()) or type(error).__name__
     secured = str(options.get("security_protocol", "")).endswith("SSL")
