@@ -35,4 +35,4 @@ async def breathe() -> None:
     """Let the other tasks of this loop have a turn."""
     turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(turn.set_result, None)
-    await turn
+    await asyncio.shield(turn)  # whoever is cancelled meanwhile leaves a turn that can still be had
