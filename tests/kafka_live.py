@@ -40,11 +40,11 @@ class Installation:
     environment: Mapping[str, str]
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start tumen on this installation's log."""
+    async def start(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
+        """Start tumen on this installation's log; ``more`` goes into its environment."""
         url = f"kafka://{self.cluster.address}"
         process = await tumen(
-            *arguments, "--bus", url, "--health-port", "off", environment=dict(self.environment)
+            *arguments, "--bus", url, "--health-port", "off", environment={**self.environment, **more}
         )
         self.processes.append(process)
         return process

@@ -29,6 +29,7 @@ class Printing:
     host: str
     feed: str
     edition: int
+    agent: str
     brought: str | None
     asked_at: float
     answered_at: float | None = None
@@ -64,7 +65,14 @@ class Presses:
             self.told_later[feed] = now()
             return web.Response(status=429, headers={"Retry-After": str(later)})
         edition = 1 + sum(one.feed == feed for one in self.printed)
-        one = Printing(host, feed, edition, request.headers.get("If-None-Match"), now())
+        one = Printing(
+            host,
+            feed,
+            edition,
+            request.headers.get("User-Agent", ""),
+            request.headers.get("If-None-Match"),
+            now(),
+        )
         self.printed.append(one)
         await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=self.answer_s)
         one.answered_at = now()
@@ -75,6 +83,10 @@ class Presses:
     def of(self, feed: str) -> list[Printing]:
         """Return the requests of a feed, in order."""
         return [one for one in self.printed if one.feed == feed]
+
+    def agents(self) -> set[str]:
+        """Return the names of those who asked."""
+        return {one.agent for one in self.printed}
 
     def feeds(self) -> list[str]:
         """Return the feeds that were asked."""

@@ -45,6 +45,16 @@ def rounds(press: Presses) -> int:
     return min(len(press.of(feed)) for feed in FEEDS)
 
 
+def agent(number: int) -> str:
+    """Return the name that a poller goes by."""
+    return f"tumen-test-{number}/1"
+
+
+async def asked_by(press: Presses, name: str) -> None:
+    """Wait until a poller has asked something: it owns lanes."""
+    await until(lambda: name in press.agents(), 40)
+
+
 async def asked_round(press: Presses, least: int) -> None:
     """Wait until every feed was asked so often."""
     await until(lambda: rounds(press) >= least, 40)
@@ -128,21 +138,21 @@ async def test_a_clean_hand_over_asks_nobody_twice(quick_broker: Broker, tmp_pat
 
     A host that said "later" is left alone by the new owner too, and so is one that was asked a moment ago.
     """
-    options = {"interval": "1s", "host_spacing": f"{SPACING_S}s"}
+    options = {"interval": "200ms", "host_spacing": f"{SPACING_S}s"}
     feeds = FEEDS | {"later": 20, "beside": 20}
     async with presses() as press, installation(quick_broker, "6s", options) as tumen:
-        press.answer_s = 0.5
+        press.answer_s = 0.8
         await tumen.import_lists(press.list_of(feeds, tmp_path))
         press.retry_after["later"] = 0
         logged = []
-        leaving = await tumen.start("poller")
+        leaving = await tumen.start("poller", TUMEN_POLLER__USER_AGENT=agent(0))
         await asked_round(press, 2)
         press.retry_after["later"] = RETRY_AFTER_S
         await until(lambda: not press.retry_after, 30)
-        for _ in range(HAND_OVERS):
-            coming = await tumen.start("poller")
+        for number in range(1, HAND_OVERS + 1):
+            coming = await tumen.start("poller", TUMEN_POLLER__USER_AGENT=agent(number))
+            await asked_by(press, agent(number))
             count = rounds(press)
-            await nap(1.0)
             logged.append(await tumen.end(leaving, signal.SIGTERM))
             assert leaving.returncode == 0, logged[-1]
             await asked_round(press, count + 3)

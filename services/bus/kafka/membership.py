@@ -102,8 +102,8 @@ class KafkaMembership:
 
     @property
     def moving(self) -> bool:
-        """Whether the group is sharing the partitions out anew."""
-        return self._moving
+        """Whether the group is sharing the partitions out anew, or has, and the owner has not asked what it got."""
+        return self._moving or self._seen != self.number
 
     def hold_while(self, busy: Callable[[], bool]) -> None:
         """Let a rebalance wait, for half a session at most, while the owner is busy."""
