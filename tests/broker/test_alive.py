@@ -227,7 +227,8 @@ async def test_every_service_ends_in_time_when_idle_and_in_the_middle_of_a_batch
 
 
 async def test_every_service_ends_in_time_while_kafka_is_frozen(own_broker: Broker, cluster: Cluster) -> None:
-    """At once after the freeze, and when it has long been said; a second signal ends the process without a wait."""
+    """In the middle of a batch, and when it has long been said; a second signal ends the process without a wait."""
+    await append_stories(cluster, 300, BACKLOG_TEXT[:50_000])
     async with live(cluster, "run") as early, live(cluster, "run") as late, live(cluster, "run") as twice:
         own_broker.signal(signal.SIGSTOP)
         try:
