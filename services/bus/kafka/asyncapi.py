@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 import services
 from schemas import Feed
 from schemas.export import GENERATED, wire_models
-from services.bus.codec import dead_letter, encode
+from services.bus.codec import as_reference, dead_letter, encode
 from services.bus.flows import FLOWS
 from services.bus.kafka.admin import REPLICATION, config_of
 from services.bus.kafka.names import Names
@@ -69,6 +69,12 @@ DLQ_HEADERS = {
     "dlq-attempts": "How often it was tried, in decimal.",
     "dlq-version": "The version of tumen that gave up.",
 }
+REFERENCE_HEADERS = {
+    "dlq-reference": "Where the whole of it is, if it is anywhere.",
+    "dlq-size": "Bytes of the whole, in decimal.",
+    "dlq-sha256": "Of the whole, in hex.",
+}
+"""Only where the record itself was too large: the payload is its head."""
 
 SECURITY: dict[str, Object] = {
     "SCRAM-SHA-512": {"type": "scramSha512", "description": "SASL, over TLS."},
@@ -216,7 +222,9 @@ def _messages() -> Object:
         "title": "A record that could not be handled",
         "summary": "The original key, bytes and headers; `dlq-*` headers say where it was, what was wrong and who says so.",
         "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
-        "payload": {"description": "The original bytes, whatever they are."},
+        "payload": {
+            "description": "The original bytes, whatever they are; their head, where `dlq-size` is given."
+        },
     }
     return messages
 
@@ -250,13 +258,12 @@ def _schemas() -> Object:
     models = [(model, "serialization") for model in wire_models().values()]
     _, schema = models_json_schema(models, by_alias=True, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     written = _written_headers()
-    dead = [name for name in _dead_letter_headers() if name not in written]
     tombstone = [name for name in written if name != "traceparent"]
     return {
         **{name: _draft_07(model) for name, model in sorted(schema["$defs"].items())},
         "Headers": _object({name: HEADERS[name] for name in written}),
         "TombstoneHeaders": _object({name: HEADERS[name] for name in tombstone}),
-        "DeadLetterHeaders": _object({name: {"description": DLQ_HEADERS[name]} for name in dead}),
+        "DeadLetterHeaders": _dead_letter_headers(),
     }
 
 
@@ -279,10 +286,15 @@ def _written_headers() -> list[str]:
     return [name for name, _ in message.headers]
 
 
-def _dead_letter_headers() -> list[str]:
+def _dead_letter_headers() -> Object:
+    """Return the schema of what the codec adds, from letters that it wrote; KeyError where one has no description."""
     record = Record(FEEDS.name, 0, 0, "0" * 32, b"{", (), 0)
     letter = dead_letter(record, group="", stage="", error="", error_class="", attempts=1)
-    return [name for name, _ in letter.headers]
+    always = dict(letter.headers)
+    more = [name for name, _ in as_reference(letter, "somewhere").headers if name not in always]
+    headers = _object({name: {"description": DLQ_HEADERS[name]} for name in always})
+    described = {name: {"type": "string", "description": REFERENCE_HEADERS[name]} for name in more}
+    return {**headers, "properties": {**headers["properties"], **described}}
 
 
 def render() -> str:
