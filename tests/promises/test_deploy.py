@@ -28,6 +28,7 @@ from services.desk.app import make_app
 from services.desk.service import Desk
 from services.obs.health import Health
 from services.obs.metrics import Metrics
+from services.runner import STOP_S_MAX
 from services.settings import DeskSection, HealthSection, PollerSection, SettingsError, load
 from services.text.times import parse_duration
 from tests.kafka_broker import version as kafka_version
@@ -40,8 +41,6 @@ JOBS = {"topics", "feeds", "subscribers"}
 PROBED = {name: one for name, one in OURS.items() if name not in JOBS}
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
 FINAL = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
-STOP_S_MAX = 10
-"""A service that was told to stop has stopped by then."""
 HADOLINT = Path(sys.executable).parent / "hadolint"
 
 
