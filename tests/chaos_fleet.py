@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -20,15 +20,20 @@ from services.settings import KafkaSection
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("poller", "classifier", "correlator", "alerter")
+STRIKES = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)
 SESSION_S = 6
+TURN = len(SERVICES) * len(STRIKES)
+"""Strikes until every service had each."""
 STOPPED_S = 8.0
 """Past the session: whoever wakes is a zombie."""
 WOKEN_S = 4.0
 """How long a woken zombie may try to go on before it is told to end."""
-STRIKES = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)
 ENDING_S_MAX = 15.0
 LOOK_S = 0.2
 LOG_END = 2_000
+STARTED = b'"process.started"'
+LONGER_MAX = 6
+"""Times the seconds of a chaos: a busy machine starts processes slowly, and those are not struck."""
 
 
 async def nap(seconds: float) -> None:
@@ -89,6 +94,10 @@ class Member:
     log: Path
     woken_at: float | None = None
 
+    def has_started(self) -> bool:
+        """Whether it has joined its group."""
+        return STARTED in self.log.read_bytes()
+
     def ended_well(self) -> bool:
         """Whether it did what it was told; before it has said a word, a signal ends it as it ends any process."""
         code = self.process.returncode
@@ -131,9 +140,14 @@ class Fleet:
             for _ in range(count):
                 self.start(service)
 
-    def strike(self, service: str, what: signal.Signals, draw: random.Random, now: float) -> None:
-        """Do something to one process of a service, the longest there or any, and start another in its place."""
-        own = [member for member in self.alive if member.service == service]
+    def strike(self, service: str, what: signal.Signals, draw: random.Random, now: float) -> bool:
+        """Do something to one process of a service that is at work, and start another in its place.
+
+        The longest there, or any. Where all are still starting there is nothing to strike: it is told by False.
+        """
+        own = [member for member in self.alive if member.service == service and member.has_started()]
+        if not own:
+            return False
         member = own[0] if draw.random() < 0.5 else draw.choice(own)
         self.alive.remove(member)
         member.process.send_signal(what)
@@ -141,6 +155,7 @@ class Fleet:
         self.struck[service].append(now)
         (self.stopped if what == signal.SIGSTOP else self.leaving).append((now, member))
         self.start(service)
+        return True
 
     def tend(self, now: float) -> None:
         """Wake zombies whose time has come, tell those that woke to end, and look who died by itself."""
@@ -165,7 +180,8 @@ class Fleet:
                     self.faults.append(f"{member.service} ended badly: {member.said()}")
             elif now - since >= ENDING_S_MAX:
                 self.leaving.remove((since, member))
-                self.faults.append(f"{member.service} did not end within {ENDING_S_MAX:g} s of SIGTERM")
+                late = f"{member.service} did not end within {ENDING_S_MAX:g} s of SIGTERM"
+                self.faults.append(f"{late}: {member.said()}")
                 member.process.kill()
                 member.process.wait()
 
@@ -205,16 +221,22 @@ def plan(draw: random.Random, services: Collection[str] = SERVICES) -> Iterator[
         yield from turn
 
 
-async def wreak(fleet: Fleet, draw: random.Random, seconds: float, every_s: float) -> None:
-    """Strike again and again; in the end, wake who is still stopped."""
+async def wreak(
+    fleet: Fleet, draw: random.Random, seconds: float, every_s: float, over: Callable[[], Awaitable[bool]]
+) -> None:
+    """Strike for so many seconds, and on until every service had everything done to it and the work is ``over``.
+
+    In the end, wake who is still stopped.
+    """
     clock = asyncio.get_running_loop().time
     strikes, begun = plan(draw), clock()
-    next_at = begun
-    while (now := clock()) - begun < seconds:
+    next_at, strike = begun, next(strikes)
+    while (now := clock()) - begun < LONGER_MAX * seconds:
+        if now - begun >= seconds and fleet.done.total() >= TURN and await over():
+            break
         fleet.tend(now)
-        if now >= next_at:
-            fleet.strike(*next(strikes), draw, now)
-            next_at = now + draw.uniform(0.6, 1.4) * every_s
+        if now >= next_at and fleet.strike(*strike, draw, now):
+            next_at, strike = now + draw.uniform(0.6, 1.4) * every_s, next(strikes)
         await nap(LOOK_S)
     while fleet.stopped or any(member.woken_at for member in fleet.alive):
         fleet.tend(clock())

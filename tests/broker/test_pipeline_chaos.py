@@ -208,7 +208,11 @@ async def test_chaos_of_the_whole_pipeline_ends_as_peace_does(
         async with running_fleet(broker, world, room, tmp_path, counts) as (fleet, bus):
             laps.lap("warm")
             await room.go()
-            await wreak(fleet, random.Random(chaos_seed), seconds, STRIKE_EVERY_S)
+
+            async def all_out() -> bool:
+                return bool((await room.ask("/state"))["out"] == world.shape.sites * (world.shape.pages + 1))
+
+            await wreak(fleet, random.Random(chaos_seed), seconds, STRIKE_EVERY_S, all_out)
             laps.lap("struck")
             await settled(fleet, bus, room, world)
             laps.lap("settled")
@@ -221,7 +225,8 @@ async def test_chaos_of_the_whole_pipeline_ends_as_peace_does(
         f"seed {chaos_seed}: {dict(fleet.done)}: {got.summary()}, "
         f"{len(calls)} webhooks, {repeats.count} repeated; {laps}\n"
     )
-    assert [*audit(world.wanted(room.port), peace, got), *repeats.faults, *fleet.faults] == []
+    found = [*audit(world.wanted(room.port), peace, got), *repeats.faults, *fleet.faults]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.timeout(300)
