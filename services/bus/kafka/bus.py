@@ -101,9 +101,7 @@ class KafkaBus:
         await engine.demand([topic])
         places, named = engine.of_topic(topic), engine.names.group(group)
         await engine.look(places)
-        held = await engine.patiently(
-            "lag", lambda: engine.admin.list_consumer_group_offsets(named, partitions=places)
-        )
+        held = await engine.committed(named, places)
         async with bounded(ASK_S, "lag"):
             starts = await engine.control.beginning_offsets(places)
         return {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import GroupLoadInProgressError, KafkaError, TopicAuthorizationFailedError
 
 from services.bus.kafka.bell import Bell
 from services.bus.kafka.faults import bounded, told, translated
@@ -20,6 +20,8 @@ from services.bus.signals import SILENT
 from services.bus.topics import TOPICS
 
 if TYPE_CHECKING:
+    from aiokafka.structs import OffsetAndMetadata
+
     from services.bus.ports import Message
     from services.bus.signals import Signals
 
@@ -217,6 +219,25 @@ class Engine:
         if late := [place for place in places if self._late(place)]:
             message = f"{late[0].topic}/{late[0].partition}: a transaction that is open elsewhere hides what was committed"
             raise BusUnavailable(message)
+
+    async def committed(
+        self, group: str, places: Collection[TopicPartition]
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Return the offset and note of each place; -1 where the group has committed nothing.
+
+        A coordinator that is still loading answers with an error and no places. The client passes that over, which
+        reads as if nothing had ever been committed: it is asked again.
+        """
+
+        async def ask() -> dict[TopicPartition, OffsetAndMetadata]:
+            held: dict[TopicPartition, OffsetAndMetadata] = await self.admin.list_consumer_group_offsets(
+                group, partitions=list(places)
+            )
+            if any(place not in held for place in places):
+                raise GroupLoadInProgressError
+            return held
+
+        return await self.patiently(f"group {group}: committed offsets", ask)
 
     async def patiently(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the admin client, again while the cluster is finding its coordinators and leaders."""

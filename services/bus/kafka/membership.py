@@ -204,9 +204,9 @@ class KafkaMembership:
         return KafkaLane(self, place, producer, committed)
 
     async def _committed(self, place: TopicPartition) -> OffsetAndMetadata:
-        """Return offset and note; the client's public call leaves the note out."""
-        held = await self._consumer._coordinator.fetch_committed_offsets([place])  # noqa: SLF001
-        return held.get(place, OffsetAndMetadata(0, ""))
+        """Return offset and note; the start where there is none."""
+        held = (await self.engine.committed(self.group, [place]))[place]
+        return held if held.offset >= 0 else OffsetAndMetadata(0, "")
 
     async def wait(self, timeout_s: float) -> None:
         """Wait for records, an assignment or the time."""

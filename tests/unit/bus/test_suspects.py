@@ -362,6 +362,7 @@ class NarrowMembership:
         self._size = size
         self.wrapped: dict[Lane, Narrow] = {}
         self.wait, self.close = membership.wait, membership.close
+        self.moving, self.hold_while = membership.moving, membership.hold_while
 
     async def lanes(self) -> Sequence[Lane]:
         """Return the wrapped lanes."""
