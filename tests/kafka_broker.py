@@ -147,7 +147,7 @@ def _booted(nodes: Sequence[Broker]) -> Iterator[tuple[Broker, ...]]:
     """Format and start nodes side by side; end each, whatever happens."""
     try:
         with ThreadPoolExecutor(len(nodes)) as side_by_side:
-            list(side_by_side.map(Broker.prepare, nodes))
+            list(side_by_side.map(lambda node: node.prepare(), nodes))
         for node in nodes:
             node.begin()
         for node in nodes:
@@ -169,6 +169,9 @@ def main() -> None:
     """Run a broker until it is interrupted, and say where it is."""
     asked = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts what is in the background without it
     ports = [asked.port + number for number in range(asked.nodes)]
     try:
         if taken := [port for port in ports if kafka_probe.taken(port)]:

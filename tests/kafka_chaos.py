@@ -28,6 +28,7 @@ TOPICS = (STORIES.name, VERDICTS.name, FEED_STATE.name, FEED_EVENTS.name)
 DECIDER = [Message(FEED_EVENTS.name, partition, "decider", b"") for partition in (0, 1)]
 CATCH_UP_S = 90.0
 RETRY_S = 0.5
+LOOK_S = 0.1
 END_S = 30.0
 
 
@@ -59,6 +60,12 @@ class Feed:
             await self._once([Message(STORIES.name, n % SHARDS, str(n), str(n).encode()) for n in numbers])
             self.total += STEP
             await nap(STEP / self._per_s)
+
+    async def reached(self, total: int) -> None:
+        """Wait until so many records were appended."""
+        async with asyncio.timeout(CATCH_UP_S):
+            while self.total < total:
+                await nap(LOOK_S)
 
     async def _once(self, messages: list[Message]) -> None:
         """Append; after an outcome nobody knows, another transaction has it decided, and then the log is asked."""

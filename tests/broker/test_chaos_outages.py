@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(420)]
 
 RECORDS_PER_S = 240
-BEFORE_S, AFTER_S = 5.0, 5.0
+ENOUGH = 1_200
+"""So many records are fed before the broker is hurt, and so many after it is back."""
 GONE_S, GONE_LONG_S = 10.0, 60.0
 FROZEN_S, FROZEN_LONG_S = 8.0, 20.0
 FULL_S, FULL_LONG_S = 3.0, 30.0
@@ -65,9 +66,9 @@ async def load(broker: Broker, prefix: str, folder: Path) -> AsyncIterator[Load]
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run(over))
-            await nap(BEFORE_S)
+            await feed.reached(ENOUGH)
             yield Load(bus, workers, broker)
-            await nap(AFTER_S)
+            await feed.reached(feed.total + ENOUGH)
             over.set()
         await settled(bus)
         await workers.finish()

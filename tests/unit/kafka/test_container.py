@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import signal
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from tests.kafka_broker import running
 from tests.kafka_container import command, environment, parsed, properties
 from tests.kafka_jars import version
+from tests.kafka_means import Missing, look, means
 from tests.kafka_node import common
 
 NODES = (1, 3)
@@ -75,3 +86,94 @@ def test_more_lines_of_properties_come_last() -> None:
     told = variables(command(1, 1, 1, "net", extra))
     assert told["KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS"] == "500"
     assert told["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "true"
+
+
+DOCKER = """#!/bin/sh
+echo "$*" >> "{log}"
+case "$1 $2" in
+  "network create") echo net-id ;;
+  "run --detach") echo container-id ;;
+  "inspect --format") echo true ;;
+esac
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a Docker client that only writes down what it is told, and neither Java nor Maven; return what it wrote."""
+    programs, log = tmp_path / "bin", tmp_path / "told"
+    programs.mkdir()
+    shell = shutil.which("sh")
+    assert shell
+    (programs / "sh").symlink_to(shell)
+    docker = programs / "docker"
+    docker.write_text(DOCKER.format(log=log))
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    return log
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Answer as a broker that is there, on a port of this machine."""
+    body = struct.pack(">iiih", 1, 1, 1, 1) + b"h" + struct.pack(">ihii", 1, -1, 1, 0)
+    answer = struct.pack(">i", len(body)) + body
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with server.accept()[0] as connection:
+                        connection.recv(100)
+                        connection.sendall(answer)
+
+        serving = Thread(target=serve, daemon=True)
+        serving.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    serving.join()
+
+
+def verbs(log: Path) -> list[str]:
+    """Return what the client was told, in short, without the questions."""
+    told = [line.split() for line in log.read_text().splitlines()]
+    asked = {"info", "inspect", "image"}
+    return [f"{line[0]} {line[-1]}" for line in told if line[0] not in asked]
+
+
+def test_without_java_a_container_is_a_node_like_any_other(engine: Path, port: int) -> None:
+    """It is killed, started again on its data, frozen and continued by its id, and removed at the end, and its network."""
+    with running(port=port) as broker:
+        assert broker.address == f"127.0.0.1:{port}"
+        broker.kill()
+        broker.start()
+        broker.signal(signal.SIGSTOP)
+        broker.signal(signal.SIGCONT)
+        broker.stop()
+    assert verbs(engine) == [
+        f"network {verbs(engine)[0].split()[1]}",
+        f"run apache/kafka:{version()}",
+        "kill container-id",
+        "start container-id",
+        "pause container-id",
+        "unpause container-id",
+        "stop container-id",
+        "rm container-id",
+        "network net-id",
+    ]
+
+
+def test_containers_are_removed_when_a_test_fails(engine: Path, port: int) -> None:
+    """Whatever happens in the block, nothing is left running."""
+    with pytest.raises(RuntimeError, match="a test fails"), running(port=port):
+        raise RuntimeError("a test fails")
+    assert verbs(engine)[-2:] == ["rm container-id", "network net-id"]
+
+
+def test_an_engine_that_does_not_answer_is_none(engine: Path) -> None:
+    """The client alone is not enough: without its engine the reason says so."""
+    docker = engine.parent / "bin" / "docker"
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    found = means(replace(look(), ci=False))
+    assert isinstance(found, Missing)
+    assert "no Docker engine answers" in found.reason
