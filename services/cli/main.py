@@ -9,6 +9,7 @@ from services.cli.backtest import backtest
 from services.cli.classify import classify
 from services.cli.common import TumenGroup
 from services.cli.demo import demo
+from services.cli.dlq import dlq
 from services.cli.explain import explain
 from services.cli.feeds import feeds
 from services.cli.run import SERVICE_COMMANDS, run
@@ -39,6 +40,7 @@ COMMANDS = (
     subscribers,
     deliveries,
     topics,
+    dlq,
     schemas,
 )
 
