@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import bench
 from bench.figures import Figure, table
 
-NOT_BENCHES = frozenset({"__main__", "figures"})
+NOT_BENCHES = frozenset({"__main__", "figures", "latency"})
 BY_NAME_ONLY = frozenset({"soak"})
 """Too long for everybody who wants all of them."""
 

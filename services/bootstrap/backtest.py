@@ -56,7 +56,7 @@ async def run_backtest(
 ) -> Backtest:
     """Play a stream; alerts are shown as they come up."""
     result = Backtest()
-    stream = _stories(items)
+    stream = stories_from(items)
     async with open_bus("sqlite::memory:") as bus:
         metrics = Metrics()
         parts = Parts(bus, VirtualClock(EPOCH), metrics, PollerSettings(), ordered=True)
@@ -64,7 +64,7 @@ async def run_backtest(
         outcome = await bus.tail([VERDICTS.name, ALERTS.name])
         partitions = await bus.partitions(STORIES.name)
         while chunk := list(islice(stream, CHUNK)):
-            await bus.append([_message(story, partitions) for story in chunk])
+            await bus.append([message_of(story, partitions) for story in chunk])
             now = max(datetime.fromisoformat(story.first_seen) for story in chunk)
             await settle(services, now)
             result.items += len(chunk)
@@ -93,7 +93,7 @@ def _count(records: Iterable[Record], result: Backtest, show: Callable[[Alert], 
         show(alert)
 
 
-def _stories(items: Iterable[dict[str, Any]]) -> Iterator[Story]:
+def stories_from(items: Iterable[dict[str, Any]]) -> Iterator[Story]:
     """Return items as the poller would have published them."""
     now = EPOCH
     for number, item in enumerate(items, start=1):
@@ -145,7 +145,8 @@ def _text(item: dict[str, Any], key: str) -> str:
     return "" if value is None else str(value).encode("utf-8", "replace").decode()
 
 
-def _message(story: Story, partitions: int) -> Message:
+def message_of(story: Story, partitions: int) -> Message:
+    """Return a story as it goes to the log."""
     partition = partition_for(story.source.domain, partitions)
     return encode(
         STORIES,

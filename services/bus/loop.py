@@ -155,7 +155,7 @@ class LaneService:
             if await self._suspects.among(lane, batch):
                 total += Progress(*await self._suspects.isolate(lane, stage, batch, now))
             else:
-                async with self._suspects.together(lane, batch):
+                async with self._suspects.together(lane, batch), self._work.room():
                     step = await self._work.decide(stage, batch.records, now)
                     if not batch.records and not step.messages:
                         step.adopt()

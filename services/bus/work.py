@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.bus.pace import Pace
@@ -37,6 +38,9 @@ class Work(Protocol):
     async def decide(self, stage: Stage, records: Sequence[Record], now: datetime) -> Step:
         """Let a stage decide on a batch."""
 
+    def room(self) -> AbstractAsyncContextManager[object]:
+        """Wait until there is room for another lane's batch, from deciding on it to its commit."""
+
     def is_over(self) -> bool:
         """Whether the lanes should stop although there is more."""
 
@@ -56,6 +60,10 @@ class OneByOne:
         """Decide here and now."""
         return stage.step(records, now)
 
+    def room(self) -> AbstractAsyncContextManager[object]:
+        """Have room: lanes come one after the other."""
+        return nullcontext()
+
     def is_over(self) -> bool:
         """Never stop before a lane is empty."""
         return False
@@ -68,18 +76,13 @@ class SideBySide:
         """Begin without knowing how fast the stages are."""
         self._pace = Pace()
         self._deciding = asyncio.Lock()
+        self._room = asyncio.Semaphore(LANES_AT_ONCE)
         self._deadline = 0.0
 
     async def over(self, turns: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Give every lane its turn, several at once; all of them end before the first failure is raised."""
+        """Give every lane its turn, all at once; all of them end before the first failure is raised."""
         self._deadline = asyncio.get_running_loop().time() + DRAIN_S
-        gate = asyncio.Semaphore(LANES_AT_ONCE)
-
-        async def one(turn: Callable[[], Awaitable[T]]) -> T:
-            async with gate:
-                return await turn()
-
-        ended = await asyncio.gather(*map(one, turns), return_exceptions=True)
+        ended = await asyncio.gather(*(turn() for turn in turns), return_exceptions=True)
         given: list[T] = []
         for result in ended:
             if isinstance(result, BaseException):
@@ -102,6 +105,10 @@ class SideBySide:
                 step = stage.step(records, now)
             self._pace.took(len(records), clock() - begun)
         return step
+
+    def room(self) -> AbstractAsyncContextManager[object]:
+        """Let so many lanes have a batch in memory."""
+        return self._room
 
     def is_over(self) -> bool:
         """Whether this drain has gone on for long enough."""

@@ -88,11 +88,20 @@ def classify(item: Item, model: Model) -> Verdict:
 
 
 def held_back(item: Item, model: Model) -> tuple[bool, str | None]:
-    """Return whether the gate holds a story back, and its language: all that is done for most stories."""
-    low = skim(item.title, item.summary, item.text) if item.text else skim(item.title, item.summary)
+    """Return whether the gate holds a story back, and its language: all that a line of it needs."""
+    low = _skimmed(item)
     if model.matcher.passes(low):
         return False, None
     return True, language_of(low, item.language)[0]
+
+
+def says_nothing(item: Item, model: Model) -> bool:
+    """Return whether the gate holds a story back: neither flagged nor near; all that is done for most stories."""
+    return not model.matcher.passes(_skimmed(item))
+
+
+def _skimmed(item: Item) -> str:
+    return skim(item.title, item.summary, item.text) if item.text else skim(item.title, item.summary)
 
 
 def read(item: Item, model: Model) -> Reading:

@@ -10,7 +10,7 @@ from schemas import Story
 from services.bus.codec import Undecodable, dead_letter, decode, encode
 from services.bus.loop import Step
 from services.bus.topics import VERDICTS
-from services.classifier.classify import Item, classify
+from services.classifier.classify import Item, classify, says_nothing
 from services.obs.metrics import Metrics
 from services.obs.records import dead_lettered
 from services.text.fingerprint import fingerprint
@@ -76,9 +76,13 @@ class ClassifierStage:
             draft.dead.append((record, error.detail))
             draft.messages.append(_dead_letter(record, error.detail))
             return
+        told = self._publish_all or is_told_anyway(story)
+        if not told and says_nothing(item_of(story), self._model):
+            draft.flags[False] += 1
+            return
         verdict = judge(story, self._model)
         draft.flags[verdict.flagged] += 1
-        if self._publish_all or is_told(verdict, story):
+        if told or verdict.flagged or verdict.near_miss:
             draft.messages.append(_message(with_story(verdict, story), stamp(now)))
 
     def _adopt(self, draft: _Draft) -> None:
@@ -115,9 +119,9 @@ def with_story(verdict: Verdict, story: Story) -> Verdict:
     return verdict.model_copy(update={"story": story.head(), "fingerprint": print_})
 
 
-def is_told(verdict: Verdict, story: Story) -> bool:
-    """Return whether the correlator must hear of it; a story that stops matching must be heard, too."""
-    return verdict.flagged or verdict.near_miss or story.revision > 1 or story.change == "gone"
+def is_told_anyway(story: Story) -> bool:
+    """Return whether the correlator must hear of it whatever the verdict: a story may have stopped matching."""
+    return story.revision > 1 or story.change == "gone"
 
 
 def _message(verdict: Verdict, at: str) -> Message:

@@ -86,6 +86,7 @@ class Engine:
         self.floors: dict[TopicPartition, int] = {}
         self.commits: dict[tuple[str, TopicPartition], int] = {}
         self._checked: dict[TopicPartition, float] = {}
+        self._looking = asyncio.Lock()
         self._partitions: dict[str, int] = {}
         self._places: dict[tuple[str, int], TopicPartition] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -193,12 +194,30 @@ class Engine:
         for place, end in reached.items():
             self.floors[place] = max(end, self.floors.get(place, 0))
 
+    def saw(self, ends: Mapping[TopicPartition, int | None]) -> None:
+        """Take note of ends that came with records: as good as asked for now."""
+        now = asyncio.get_running_loop().time()
+        for place, end in ends.items():
+            if end is not None:
+                self.ends[place] = max(end, self.ends.get(place, 0))
+                self._checked[place] = now
+
     async def look(self, places: Collection[TopicPartition]) -> None:
         """Make ``ends`` fresh for these places; own commits are waited for, for a moment."""
-        now = asyncio.get_running_loop().time
-        stale = [
-            place for place in places if now() - self._checked.get(place, 0.0) > FRESH_S or self._late(place)
+        if not self._stale(places):
+            return
+        async with self._looking:  # whoever waited here mostly finds that it was done for him
+            await self._look(places)
+
+    def _stale(self, places: Collection[TopicPartition]) -> list[TopicPartition]:
+        now = asyncio.get_running_loop().time()
+        return [
+            place for place in places if now - self._checked.get(place, 0.0) > FRESH_S or self._late(place)
         ]
+
+    async def _look(self, places: Collection[TopicPartition]) -> None:
+        now = asyncio.get_running_loop().time
+        stale = self._stale(places)
         deadline = now() + VISIBLE_S
         while stale:
             asked = now()

@@ -117,7 +117,8 @@ class Reader:
             else:
                 for place, records in got.items():
                     self._take(place, records)
-                await self._look()
+                await self._look(self._followed)
+                self._engine.saw({place: self._consumer.last_stable_offset(place) for place in got})
             self._bell.ring()
             await breathe()
 
@@ -135,9 +136,9 @@ class Reader:
         share = ROOM_BYTES // max(1, len(self._followed))
         return min(max(share, PLACE_BYTES_MIN), PLACE_BYTES_MAX)
 
-    async def _look(self) -> None:
+    async def _look(self, places: Collection[TopicPartition]) -> None:
         """Note where the client stands: only its task of this moment moves it, so nothing is between it and us."""
-        for place in self._followed:
+        for place in self._followed.intersection(places):
             self.positions[place] = await self._consumer.position(place)
 
     def _rewind(self) -> None:
@@ -153,7 +154,7 @@ class Reader:
         since, before = clock(), -1
         while self._lacks(places, records, size):
             async with bounded(ASK_S, "read"):
-                await self._look()
+                await self._look(places)
             self._demand()
             behind = [place for place in places if self._behind(place)]
             if not behind:
