@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import aiohttp
 
 from schemas.common import Wire
 from services.alerter.subscriberlist import read_subscribers
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Wire)
 END_S_MAX = 20.0
+START_S_MAX = 40.0
 
 
 @dataclass
@@ -42,12 +46,34 @@ class Installation:
 
     async def start(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
         """Start tumen on this installation's log; ``more`` goes into its environment."""
-        url = f"kafka://{self.cluster.address}"
-        process = await tumen(
-            *arguments, "--bus", url, "--health-port", "off", environment={**self.environment, **more}
-        )
+        return await self._start(*arguments, "--health-port", "off", **more)
+
+    async def _start(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
+        bus = ("--bus", f"kafka://{self.cluster.address}")
+        process = await tumen(*arguments, *bus, environment={**self.environment, **more})
         self.processes.append(process)
         return process
+
+    async def begun(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start tumen and wait until it has joined its groups."""
+        process = await self.start(*arguments)
+        await said(process, "process.started")
+        return process
+
+    async def watched(self, *arguments: str) -> tuple[asyncio.subprocess.Process, int]:
+        """Start tumen and wait until it says on which port its metrics are."""
+        process = await self._start(*arguments, "--health-port", "0")
+        return process, int((await said(process, "health.listening"))["port"])
+
+    async def metric(self, port: int, name: str) -> dict[str, float]:
+        """Return the series of a metric that moved, by their labels as written."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+        ):
+            lines = [line.rpartition(" ") for line in (await answer.text()).splitlines()]
+        series = {labels: float(value) for labels, _, value in lines if labels.startswith(f"{name}{{")}
+        return {labels.removeprefix(name): value for labels, value in series.items() if value}
 
     async def end(self, process: asyncio.subprocess.Process, how: signal.Signals) -> str:
         """Send a signal and wait for the end; return what was logged."""
@@ -68,6 +94,18 @@ class Installation:
     async def latest(self, topic: Topic, model: type[M]) -> list[M]:
         """Return what a reader of committed records sees."""
         return [one async for one in latest(self.bus, topic, model)]
+
+
+async def said(process: asyncio.subprocess.Process, event: str) -> dict[str, Any]:
+    """Read a process's log up to an event; what comes later is read when it ends."""
+    assert process.stderr
+    async with asyncio.timeout(START_S_MAX):
+        while line := await process.stderr.readline():
+            told: dict[str, Any] = json.loads(line)
+            if told["event"] == event:
+                return told
+    message = f"the process ended before {event}"
+    raise AssertionError(message)
 
 
 @asynccontextmanager
