@@ -9,7 +9,7 @@ from services.bootstrap.opening import KAFKA
 from services.bus.flows import FLOWS, Flow
 from services.bus.kafka.acls import Program, acls_of, commands
 from services.bus.kafka.names import Names
-from services.bus.topics import PRIMARY, TOPICS
+from services.bus.topics import TOPICS
 
 if TYPE_CHECKING:
     from services.bus.kafka.acls import Acl
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 SERVER = "HOST:PORT"
 """What stands for the address where the log is not on Kafka."""
+EVERY = tuple(TOPICS.values())
 PEOPLE = (
-    Program("cli", Flow(tables=tuple(TOPICS.values()), writes=PRIMARY), appends=True),
+    Program("cli", Flow(tables=EVERY, writes=EVERY), appends=True),
     Program("admin", Flow(), administers=True),
 )
-"""Who runs ``tumen feeds``, ``subscribers``, ``tail`` and ``dlq`` (a replay may write any topic); ``tumen topics``."""
+"""Who runs ``tumen feeds``, ``subscribers``, ``tail`` and ``dlq`` (it replays to any topic, and marks letters); ``tumen topics``."""
 PROGRAMS = {
     program.name: program
     for program in (*(Program(name, flow) for name, flow in FLOWS.items() if name != "import"), *PEOPLE)

@@ -358,6 +358,11 @@ async def test_every_service_works_with_what_is_printed_for_it_and_no_more(broke
         await soon(everything_is_written)
         assert {one.title async for one in latest(people, STORIES, Story)} == {ARMS_TITLE}
     assert an_alert().id in {alert.id for alert in told}
+    people_may = variables(broker)
+    for command in (("replay", "stories", "--all"), ("drop", "verdicts", "--all")):
+        done = await asyncio.to_thread(CliRunner().invoke, main, ["dlq", *command], env=people_may)
+        assert "does not allow" not in done.output
+        assert done.exit_code == 0, done.output
 
 
 async def unwritten(bus: Bus) -> set[str]:
