@@ -55,7 +55,8 @@ NOW = datetime(2026, 5, 12, 6, tzinfo=UTC)
 PASSWORD = "a password of SCRAM"
 LINE_S_MAX = 15.0
 """Far above what a line takes (under a second on an idle machine), far below the client's own patience."""
-SOON_S = 20.0
+SOON_S = 60.0
+"""An idle service asks the log every five seconds and waits eight for an answer; the rest is for a busy machine."""
 USER = "tumen-cli"
 PREFIX = "secure"
 
