@@ -93,18 +93,19 @@ class Poller:
         return total
 
     async def _own_lanes(self, now: datetime) -> None:
-        """Drop lanes that were lost, restore those that were gained."""
+        """Drop lanes that were lost, restore those that were gained, side by side: reading is mostly waiting."""
         owned = await self._membership.lanes()
         for lane in self._lanes.keys() - set(owned):
             self._forget(self._lanes[lane])
-        for lane in owned:
-            if lane not in self._lanes:
-                feeds = FeedLane(lane, self._settings, self._metrics)
-                try:
-                    await feeds.restore(now, self._start_spread)
-                except LaneLost:
-                    continue
-                self._lanes[lane] = feeds
+        gained = [FeedLane(lane, self._settings, self._metrics) for lane in owned if lane not in self._lanes]
+        restores = (feeds.restore(now, self._start_spread) for feeds in gained)
+        outcomes = await asyncio.gather(*restores, return_exceptions=True)
+        for feeds, failed in zip(gained, outcomes, strict=True):
+            if failed is None:
+                self._lanes[feeds.lane] = feeds
+        for failed in outcomes:
+            if failed is not None and not isinstance(failed, LaneLost):
+                raise failed
 
     def _forget(self, lane: FeedLane) -> None:
         """Drop a lane and its requests quietly: they are another owner's now."""
