@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas import FeedSeen, FeedState, Story
-from services.bus.topics import FEED_SEEN, FEED_STATE, STORIES
+from services.bus.topics import FEED_SEEN, FEED_STATE, KAFKA_SHARDS, STORIES
 from tests.kafka_live import Installation, installation
 from tests.live import until
 from tests.presses import Presses, presses
@@ -175,3 +175,19 @@ def assert_polite(press: Presses) -> None:
     told = press.told_later["later"]
     assert not [one for one in host if told < one.asked_at < told + RETRY_AFTER_S]
     assert [one for one in host if one.asked_at >= told + RETRY_AFTER_S]
+
+
+async def test_once_asks_what_is_due_on_sixteen_partitions_and_imports_no_list(
+    quick_broker: Broker, tmp_path: Path
+) -> None:
+    """`poller --once --feeds` names the command that imports; after it, every feed is asked once, and the end is 0."""
+    async with presses() as press, installation(quick_broker, "6s", {}, shards=KAFKA_SHARDS) as tumen:
+        feeds = press.list_of(FEEDS, tmp_path)
+        for printed in (0, len(FEEDS)):
+            process = await tumen.start("poller", "--once", "--feeds", str(feeds))
+            _, logged = await asyncio.wait_for(process.communicate(), 60)
+            assert process.returncode == 0, logged.decode()
+            assert f'"run":"tumen feeds import {feeds}"' in logged.decode().replace('": "', '":"')
+            assert len(press.printed) == printed
+            await tumen.import_lists(feeds)
+        await assert_whole(tumen)
