@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from services.bus.ports import BusUnavailable
 from services.obs import log
 from services.obs.pulse import EXIT_RESTART
+from services.obs.standstill import task_stacks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +45,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
     A process that does not come to its end in STOP_S_MAX is ended there, with a line that says so.
     """
     loop = asyncio.get_running_loop()
-    cut_off = Timer(STOP_S_MAX, _cut_off)
+    cut_off = Timer(STOP_S_MAX, _cut_off, (loop,))
     cut_off.daemon = True
 
     def on_signal(number: int) -> None:
@@ -58,9 +59,9 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, on_signal, number)
 
 
-def _cut_off() -> None:
-    """End the process (in a thread: the loop may be what hangs)."""
-    log.emit("process.cut_off", seconds=STOP_S_MAX)
+def _cut_off(loop: asyncio.AbstractEventLoop) -> None:
+    """End the process, and say where it hangs (in a thread: the loop may be what hangs)."""
+    log.emit("process.cut_off", seconds=STOP_S_MAX, stacks=task_stacks(loop))
     os._exit(EXIT_RESTART)
 
 

@@ -32,7 +32,7 @@ _TABLE = (
         "process.cut_off",
         "critical",
         ("seconds",),
-        "It did not stop in time and was ended; exit 75, nothing is lost.",
+        "It did not stop in time and was ended; the traceback says where it hung. Exit 75, nothing is lost.",
     ),
     Event(
         "process.stalled",

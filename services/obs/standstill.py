@@ -40,9 +40,9 @@ class Standstill:
         self._groups.pop(group, None)
 
 
-def task_stacks() -> str:
-    """Return where each task of the running loop waits, through all that it awaits, bounded."""
-    tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
+def task_stacks(loop: asyncio.AbstractEventLoop | None = None) -> str:
+    """Return where each task of a loop (the running one) waits, through all that it awaits, bounded."""
+    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
     lines = [line for task in tasks[:TASKS_MAX] for line in _stack(task)]
     if len(tasks) > TASKS_MAX:
         lines.append(f"... and {len(tasks) - TASKS_MAX} tasks more")
