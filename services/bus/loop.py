@@ -5,7 +5,9 @@ It knows no broker and decides nothing: a Stage does, before the transaction beg
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from services.bus.ports import Lane, Membership
     from services.bus.suspects import Reports
     from services.bus.work import Work
+
+# A note is a transaction of tenths of a second; what is being committed while the log is away may take its whole bound.
+REST_S_MAX = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +191,10 @@ class LaneService:
         await self._membership.wait(timeout_s)
 
     async def close(self) -> None:
-        """Leave the group, and no suspicion behind."""
-        await self._suspects.rest()
+        """Leave the group, and no suspicion behind; a log that is away is not waited for, one suspicion does no harm."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_S_MAX):
+                await self._suspects.rest()
         await self._membership.close()
 
 

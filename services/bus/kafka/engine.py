@@ -35,7 +35,7 @@ REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX + 1024 * 1024
 ASK_S = 8.0
 REQUEST_MS = 6_000
 # Each step of leaving; with Kafka away there are four of them, and SIGTERM promises an end within ten seconds.
-CLOSE_S = 2.0
+CLOSE_S = 1.5
 RETRY_MS = 30
 RETRY_S = 0.03
 # A topic is made before every broker knows it.
@@ -109,13 +109,9 @@ class Engine:
             raise
 
     async def stop(self) -> None:
-        """Disconnect, once those who leave have left."""
-        if self._leaving:
-            await asyncio.wait(set(self._leaving), timeout=CLOSE_S)
-        await asyncio.wait(
-            {asyncio.ensure_future(close()) for close in (self.control.stop, self.admin.close)},
-            timeout=CLOSE_S,
-        )
+        """Disconnect, beside those who still leave: producers have connections of their own."""
+        closing = {asyncio.ensure_future(close()) for close in (self.control.stop, self.admin.close)}
+        await asyncio.wait(closing | self._leaving, timeout=CLOSE_S)
 
     def later(self, work: Awaitable[None]) -> None:
         """Let something end beside everything else; ``stop`` waits for it."""
