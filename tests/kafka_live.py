@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -110,10 +110,17 @@ async def said(process: asyncio.subprocess.Process, event: str) -> dict[str, Any
 
 @asynccontextmanager
 async def installation(
-    broker: Broker, session: str, poller: Mapping[str, str], *, shards: int = 6
+    broker: Broker,
+    session: str,
+    poller: Mapping[str, str],
+    *,
+    shards: int = 6,
+    before: Callable[[Cluster], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Installation]:
-    """Create every topic, yield, and end what was started."""
+    """Create every topic (those that ``before`` did not make), yield, and end what was started."""
     cluster = a_cluster(broker)
+    if before is not None:
+        await before(cluster)
     await make_topics(cluster, tuple(TOPICS), shards=shards)
     environment = {
         "TUMEN_KAFKA__TOPIC_PREFIX": cluster.names.prefix,

@@ -45,7 +45,13 @@ class BusDamaged(BusError):  # noqa: N818
 
 
 class MessageTooLarge(BusError):  # noqa: N818
-    """One message is over the log's size limit."""
+    """One message is over the log's size limit; ``topic`` and ``key`` say which, where that is known."""
+
+    def __init__(self, what: str, topic: str = "", key: str = "") -> None:
+        """Take the one line, and whose message it was."""
+        super().__init__(what)
+        self.topic = topic
+        self.key = key
 
 
 class Message(NamedTuple):

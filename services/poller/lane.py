@@ -11,7 +11,7 @@ from schemas.common import Wire
 from schemas.feed import Feed
 from schemas.feed_seen import FeedSeen
 from schemas.feed_state import FeedState
-from services.bus.codec import Undecodable, dead_letter, decode, encode, tombstone
+from services.bus.codec import NO_OFFSET, Undecodable, dead_letter, decode, encode, tombstone, unsent_letter
 from services.bus.loop import Step
 from services.bus.ports import Message
 from services.bus.topics import FEED_EVENTS, FEED_SEEN, FEED_STATE, FEEDS, STORIES
@@ -24,6 +24,7 @@ from services.text.times import moment, stamp
 from services.text.urls import host_of
 
 if TYPE_CHECKING:
+    from schemas.story import Story
     from services.bus.ports import Lane, Record
     from services.obs.metrics import Metrics
     from services.poller.model import Outcome, PollerSettings
@@ -32,10 +33,20 @@ POLLER = "poller"
 HOST_WIDE = frozenset({429, 503})
 """Statuses whose Retry-After speaks for the whole host."""
 
+TOO_LARGE = "over the log's size limit, its head is kept"
 NEVER_ASKED = datetime(1970, 1, 1, tzinfo=UTC)
 """When a feed without a state was due: before anything else."""
 
 M = TypeVar("M", bound=Wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Where a message would have gone."""
+
+    topic: str
+    partition: int
+    offset: int = NO_OFFSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +71,10 @@ class Judged:
 class FeedLane:
     """The feeds of one lane."""
 
-    def __init__(self, lane: Lane, settings: PollerSettings, metrics: Metrics) -> None:
-        """Begin empty; ``restore`` reads the state."""
+    def __init__(
+        self, lane: Lane, settings: PollerSettings, metrics: Metrics, refused: set[str] | None = None
+    ) -> None:
+        """Begin empty; ``restore`` reads the state. ``refused``: stories that are too large for the log."""
         self.lane = lane
         self.answers: list[Answer] = []
         """Arrived and not yet committed."""
@@ -71,6 +84,7 @@ class FeedLane:
         self.schedule = Schedule(settings.host_concurrency, settings.host_spacing)
         self._settings = settings
         self._metrics = metrics
+        self._refused = set() if refused is None else refused
         self._in_flight: set[str] = set()
 
     async def restore(self, now: datetime, start_spread: timedelta) -> None:
@@ -135,6 +149,16 @@ class FeedLane:
         for record, detail in dead:
             dead_lettered(record, "feed_undecodable", POLLER, detail, self._metrics)
 
+    def _lost(self, stories: Iterable[Story]) -> None:
+        """Count and log the stories that went out as a head only."""
+        for story in stories:
+            if story.id in self._refused:
+                self._refused.discard(story.id)
+                spot = Unsent(STORIES.name, self.lane.partition)
+                dead_lettered(
+                    spot, "message_too_large", POLLER, f"story {story.id}: {TOO_LARGE}", self._metrics
+                )
+
     def _drop(self, feed_id: str) -> None:
         self.feeds.pop(feed_id, None)
         self.schedule.drop(feed_id)
@@ -154,14 +178,15 @@ class FeedLane:
             return Judged(answer, None)
         state, seen = self.states.get(feed.id), self.seens.get(feed.id)
         decision = decide(feed, state, seen, answer.outcome, now, self._settings)
-        return Judged(answer, decision, tuple(self._messages(feed, decision, stamp(now))))
+        return Judged(answer, decision, tuple(self._messages(feed, decision, now)))
 
-    def _messages(self, feed: Feed, decision: Decision, at: str) -> Iterator[Message]:
-        partition = self.lane.partition
+    def _messages(self, feed: Feed, decision: Decision, now: datetime) -> Iterator[Message]:
+        partition, at = self.lane.partition, stamp(now)
         for story in decision.stories:
-            yield encode(
+            message = encode(
                 STORIES, story, partition=partition, key=story.id, source=POLLER, at=at, trace=story.id
             )
+            yield _head(message, now) if story.id in self._refused else message
         yield encode(FEED_STATE, decision.state, partition=partition, key=feed.id, source=POLLER, at=at)
         if decision.seen is not None:
             yield encode(FEED_SEEN, decision.seen, partition=partition, key=feed.id, source=POLLER, at=at)
@@ -179,8 +204,15 @@ class FeedLane:
             if decision.seen is not None:
                 self.seens[feed.id] = decision.seen
             report(current, decision, judged.answer.seconds, self._metrics)
+            self._lost(decision.stories)
         if current is not None:
             self._schedule(current, now)
+
+
+def _head(message: Message, now: datetime) -> Message:
+    """Return the dead letter of a story that the log refused: it must not hold up its feed for ever."""
+    at_ms = int(now.timestamp() * 1_000)
+    return unsent_letter(message, group=POLLER, stage=POLLER, error=TOO_LARGE, timestamp_ms=at_ms)
 
 
 def _dead(record: Record, detail: str) -> Message:

@@ -15,7 +15,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.bus.loop import Progress, Step, commit
-from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, BusUnavailable, LaneLost
+from services.bus.ports import BATCH_BYTES_MAX, NO_INPUT, BusUnavailable, LaneLost, MessageTooLarge
+from services.bus.topics import STORIES
 from services.obs.metrics import Metrics
 from services.poller.lane import POLLER, Answer, FeedLane
 from services.poller.model import Failure, Fetched, FetchFailed, NotModified, Request
@@ -68,6 +69,10 @@ class Poller:
         self._metrics = metrics or Metrics()
         self._lanes: dict[Lane, FeedLane] = {}
         self._flying: dict[asyncio.Task[Answer], FeedLane] = {}
+        self._refused: set[str] = set()
+        """Stories that the log has refused as too large; each goes to the dead letters at its next turn."""
+        self._anew = False
+        """Whether a lane failed in the last drain: the next one takes it again, if it is still ours."""
         self._drained: tuple[datetime, float] | None = None
         """The moment of the last drain, and the loop's time then; None: it did not end well."""
         membership.hold_while(self._busy)
@@ -95,9 +100,14 @@ class Poller:
     async def _own_lanes(self, now: datetime) -> None:
         """Drop lanes that were lost, restore those that were gained, side by side: reading is mostly waiting."""
         owned = await self._membership.lanes()
+        self._anew = False
         for lane in self._lanes.keys() - set(owned):
             self._forget(self._lanes[lane])
-        gained = [FeedLane(lane, self._settings, self._metrics) for lane in owned if lane not in self._lanes]
+        gained = [
+            FeedLane(lane, self._settings, self._metrics, self._refused)
+            for lane in owned
+            if lane not in self._lanes
+        ]
         restores = (feeds.restore(now, self._start_spread) for feeds in gained)
         outcomes = await asyncio.gather(*restores, return_exceptions=True)
         for feeds, failed in zip(gained, outcomes, strict=True):
@@ -171,6 +181,13 @@ class Poller:
                 total += await _commit(lane, now)
             except LaneLost:
                 self._forget(lane)
+                self._anew = True
+            except MessageTooLarge as error:
+                if error.topic != STORIES.name or error.key in self._refused:
+                    raise
+                self._refused.add(error.key)
+                self._forget(lane)
+                self._anew = True
             except asyncio.CancelledError:
                 self._forget(lane)  # whether it was committed is not known
                 raise
@@ -188,7 +205,9 @@ class Poller:
 
     def owes(self, since: datetime, now: datetime) -> bool:
         """Tell whether anything that was due at ``since`` is unanswered: for ``--once``, which waits for no back-off."""
-        return self._busy() or any(lane.schedule.owes(since, now) for lane in self._lanes.values())
+        return (
+            self._anew or self._busy() or any(lane.schedule.owes(since, now) for lane in self._lanes.values())
+        )
 
     async def wait(self, timeout_s: float) -> None:
         """Return when a request is answered, the feed list or the assignment may have changed, or the time is up."""

@@ -11,7 +11,7 @@ from services.bus.kafka import producers
 from services.bus.kafka.faults import bounded, translated
 from services.bus.kafka.lanes import COMMIT_S
 from services.bus.kafka.producers import Placed
-from services.bus.ports import BusError, BusUnavailable
+from services.bus.ports import BusError, BusUnavailable, MessageTooLarge
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
@@ -37,7 +37,7 @@ class Appender:
                 raise BusUnavailable("the bus is closed")
             try:
                 if len({place for place, _ in messages}) > 1 or not await self._as_one_batch(messages):
-                    await self._as_transaction(messages)
+                    await self._together(messages)
             except BaseException as error:
                 self.give_up()
                 if isinstance(error, (BusError, asyncio.CancelledError)):
@@ -54,16 +54,35 @@ class Appender:
             if not producers.put(batch, message):
                 return False
         batch.close()
-        async with bounded(COMMIT_S, "append", "Write"):
-            answer = await (await self._plain.send_batch(batch, place.topic, partition=place.partition))
+        if len(messages) > 1 and place.topic in self._engine.narrow:
+            return False
+        try:
+            async with bounded(COMMIT_S, "append", "Write"):
+                answer = await (await self._plain.send_batch(batch, place.topic, partition=place.partition))
+        except MessageTooLarge:
+            if len(messages) == 1:
+                raise
+            self._engine.narrow.add(place.topic)
+            self.give_up()
+            return False
         self._engine.publish({place: answer.offset + len(messages)})
         return True
+
+    async def _together(self, messages: Sequence[Placed]) -> None:
+        """Append as a transaction; what is refused as batches is sent again, each message by itself."""
+        try:
+            await self._as_transaction(messages)
+        except producers.BatchRefused as error:
+            self._engine.narrow.add(error.topic)
+            self.give_up()
+            await self._as_transaction(messages)
 
     async def _as_transaction(self, messages: Sequence[Placed]) -> None:
         if self._transactional is None:
             self._transactional = await producers.start(self._engine, self._id)
         async with bounded(COMMIT_S, "append", "Write"):
-            self._engine.publish(await producers.transact(self._transactional, messages, {}, ""))
+            reached = await producers.transact(self._transactional, messages, {}, "", self._engine.narrow)
+        self._engine.publish(reached)
 
     def give_up(self) -> None:
         """Give up the producers."""

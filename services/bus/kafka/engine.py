@@ -89,6 +89,8 @@ class Engine:
         self._looking = asyncio.Lock()
         self._partitions: dict[str, int] = {}
         self._places: dict[tuple[str, int], TopicPartition] = {}
+        self.narrow: set[str] = set()
+        """Topics whose brokers refused a batch: their messages go one by one, so that the one at fault is known."""
         self._leaving: set[asyncio.Task[None]] = set()
         # A consumer that never fetches: its questions do not queue behind a fetch that waits for records.
         self.control = AIOKafkaConsumer(group_id=None, isolation_level="read_committed", **cluster.client)
@@ -182,7 +184,7 @@ class Engine:
             problem = (
                 f"{message.topic} {message.key}: {len(value):,} bytes, the limit is {MESSAGE_BYTES_MAX:,}"
             )
-            raise MessageTooLarge(problem)
+            raise MessageTooLarge(problem, message.topic, message.key)
         return place
 
     def publish(self, reached: Mapping[TopicPartition, int]) -> None:

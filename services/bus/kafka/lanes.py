@@ -137,12 +137,18 @@ class KafkaLane:
         offsets = {self.place: OffsetAndMetadata(reach, note)} if moved else {}
         try:
             async with asyncio.timeout(COMMIT_S):
-                reached = await producers.transact(self._producer, messages, offsets, group)
+                reached = await producers.transact(
+                    self._producer, messages, offsets, group, self._engine.narrow
+                )
         except BaseException as error:
             causes = tuple(producers.causes(self._producer, error))
             self.fate = _fate(causes)
             (signals.fenced if self.fate == "fenced" else signals.aborted)(self._membership.name)
             self.lose(fenced=self.fate == "fenced")
+            if isinstance(error, producers.BatchRefused):
+                self._engine.narrow.add(error.topic)
+                message = f"{self.topic}/{self.partition} is taken anew: {error}"
+                raise LaneLost(message) from error
             raise self._reason(error) from error
         signals.committed(self._membership.name, clock() - begun, len(batch.records), len(messages))
         self._engine.publish(reached)

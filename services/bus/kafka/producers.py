@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,15 @@ BATCH_BYTES = 1024 * 1024
 STOP_S = 2.0
 
 Placed = tuple["TopicPartition", "Message"]
+
+
+class BatchRefused(Exception):  # noqa: N818 - an instruction: the same again, with messages one by one
+    """The cluster takes no batch of several messages on a topic; ``topic`` is the cluster's name of it."""
+
+    def __init__(self, topic: str) -> None:
+        """Take the topic's name."""
+        super().__init__(f"{topic}: several messages together are over the limit of the cluster")
+        self.topic = topic
 
 
 def make_producer(cluster: Cluster, transactional_id: str | None) -> AIOKafkaProducer:
@@ -95,27 +104,34 @@ async def transact(
     messages: Sequence[Placed],
     offsets: Mapping[TopicPartition, OffsetAndMetadata],
     group: str,
+    narrow: Collection[str] = (),
 ) -> dict[TopicPartition, int]:
     """Commit messages and offsets together; return the offset behind the last message of each partition.
+
+    ``narrow`` names topics (as on the cluster) whose messages are sent one by one.
 
     Whatever it raises, the outcome is unknown and the producer must be given up.
     """
     await producer.begin_transaction()
-    reached = await send_all(producer, messages)
+    reached = await send_all(producer, messages, narrow)
     if offsets:
         await producer.send_offsets_to_transaction(dict(offsets), group)
     await producer.commit_transaction()
     return reached
 
 
-async def send_all(producer: AIOKafkaProducer, messages: Sequence[Placed]) -> dict[TopicPartition, int]:
+async def send_all(
+    producer: AIOKafkaProducer, messages: Sequence[Placed], narrow: Collection[str] = ()
+) -> dict[TopicPartition, int]:
     """Send, and wait for each batch's own answer: a commit succeeds even if a send before it failed.
 
     Batches are made here, a partition at a time: a future for every message costs more than the message.
     """
     parcels: list[_Parcel] = []
     for place, of_place in by_place(messages).items():
-        parcels += _packed(producer, place, of_place)
+        each = [[message] for message in of_place] if place.topic in narrow else [of_place]
+        for together in each:
+            parcels += _packed(producer, place, together)
     for parcel in parcels:
         try:
             parcel.answer = await producer.send_batch(
@@ -181,17 +197,19 @@ def put(batch: Any, message: Message) -> bool:
 
 
 def _raise_refused(parcels: Sequence[_Parcel]) -> None:
-    """Raise the failure of the first batch that was refused; one that is too large names its largest message."""
+    """Raise the failure of the first batch that was refused; one message that is too large is named."""
     for parcel in parcels:
         if parcel.answer is None or not parcel.answer.done():
             continue
         try:
             parcel.answer.result()
         except TOO_LARGE as error:
-            largest = max(parcel.messages, key=lambda message: len(message.value or b""))
-            size = len(largest.value or b"")
-            problem = f"{largest.topic} {largest.key}: {size:,} bytes, over the limit of the cluster"
-            raise MessageTooLarge(problem) from error
+            if len(parcel.messages) > 1:
+                raise BatchRefused(parcel.place.topic) from error
+            (message,) = parcel.messages
+            size = len(message.value or b"")
+            problem = f"{message.topic} {message.key}: {size:,} bytes, over the limit of the cluster"
+            raise MessageTooLarge(problem, message.topic, message.key) from error
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

@@ -129,7 +129,7 @@ class Store:
         if size > MESSAGE_BYTES_MAX:
             problem = f"{message.topic} {message.key}: {size:,} bytes, the limit is {MESSAGE_BYTES_MAX:,}"
 
-            raise MessageTooLarge(problem)
+            raise MessageTooLarge(problem, message.topic, message.key)
         message.key.encode()
         batch.setdefault(place.id, []).append(Row(message.key, pack(message.headers), message.value))
 
