@@ -38,7 +38,7 @@ STOP_S = 10.0
 """Promised of SIGTERM in every state of the log."""
 SESSION = {"TUMEN_KAFKA__SESSION_TIMEOUT": "6s", "TUMEN_KAFKA__ENVIRONMENT": "test"}
 OUTAGE_S = 15.0
-CPU_SHARE_MAX = 0.35
+CPU_SHARE_MAX = 0.15
 """Of one core, for five services that look for their log every second: no spin."""
 GROWTH_BYTES_MAX = 40 * 1024 * 1024
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")

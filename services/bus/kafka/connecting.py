@@ -23,6 +23,9 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 # Why a connection failed is told for so long; a client that is refused tries again within the second.
 RECENT_S = 15.0
+# The client tries again thirty times a second, each of a process's many connections: an address that has just failed
+# is left alone for a moment, and an outage does not heat the machine.
+PACE_S = 0.3
 # More brokers than anybody has: a bound, because a name that resolves to ever new addresses is somebody else's.
 NOTED_MAX = 64
 # TLS says goodbye before it closes.
@@ -76,6 +79,7 @@ def note(refusal: Refusal) -> None:
 async def connect(host: str, port: int, **options: Any) -> AIOKafkaConnection:
     """Connect as the client does, with the secrets of this moment; a failure is noted."""
     made: AIOKafkaConnection | None = None
+    await _paced(f"{host}:{port}")
     try:
         for name in ("ssl_context", "sasl_plain_password"):
             if callable(options.get(name)):
@@ -93,6 +97,13 @@ async def connect(host: str, port: int, **options: Any) -> AIOKafkaConnection:
         raise errors.KafkaConnectionError(refusal.why) from error  # the client waits for no others
     _noted.pop(f"{host}:{port}", None)
     return made
+
+
+async def _paced(where: str) -> None:
+    """Let a moment pass since the last failure of an address."""
+    loop = asyncio.get_running_loop()
+    if where in _noted and (left := _noted[where][0] + PACE_S - loop.time()) > 0:
+        await asyncio.wait({loop.create_future()}, timeout=min(left, PACE_S))
 
 
 async def _ended_well(made: AIOKafkaConnection | None) -> None:

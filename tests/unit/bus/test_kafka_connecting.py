@@ -14,7 +14,7 @@ from aiokafka import errors
 from pytest_socket import socket_allow_hosts
 
 from services.bus.kafka import connecting
-from services.bus.kafka.connecting import NOTED_MAX, Refusal, connect, explain, note, refusals
+from services.bus.kafka.connecting import NOTED_MAX, PACE_S, Refusal, connect, explain, note, refusals
 from services.bus.kafka.faults import Refused, bounded, told, translated
 from services.bus.kafka.security import Security, Tls, TlsFileError
 from services.bus.ports import BusDamaged, BusUnavailable
@@ -108,6 +108,17 @@ async def test_reasons_are_bounded_and_the_newest_comes_first() -> None:
     note(Refusal("kafka", 9092, "does not answer"))
     assert refusals()[0].port == 9092
     assert not isinstance(told(BusUnavailable("lag: Kafka did not answer within 8 s")), BusDamaged)
+
+
+async def test_an_address_that_just_failed_is_left_alone_for_a_moment() -> None:
+    """A client that tries thirty times a second, each of its many connections, makes a few attempts a second."""
+    (port,) = free_ports(1)
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    for _ in range(3):
+        with pytest.raises(OSError, match=r"refused|failed"):
+            await connect("127.0.0.1", port)
+    assert clock() - begun >= 2 * PACE_S
 
 
 async def test_secrets_are_asked_for_at_each_connection_and_their_absence_is_a_reason() -> None:
