@@ -6,15 +6,17 @@ The bare loop is aiokafka without any promise: read, send, acknowledged by one b
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import TYPE_CHECKING
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -23,6 +25,7 @@ from bench import latency
 from bench.bus import HEADERS, VALUE, percentile
 from bench.classify import STREAM
 from bench.figures import Figure
+from services.bootstrap import garbage
 from services.bootstrap.backtest import message_of, stories_from
 from services.bus.kafka import KafkaBus
 from services.bus.kafka.admin import TopicAdmin
@@ -50,6 +53,42 @@ LOAD_BATCH = 400
 ITEMS = 60_000
 RUNS = 3
 GET_RECORDS = 5_000
+
+
+class Span(NamedTuple):
+    """Records a second of one run: by the clock on the wall, and of this process's processor time."""
+
+    wall: float
+    processor: float
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self._wall, self._processor = perf_counter(), process_time()
+
+    def after(self, records: int) -> Span:
+        """Return how fast so many records were."""
+        return Span(records / (perf_counter() - self._wall), records / (process_time() - self._processor))
+
+
+@dataclass
+class Rates:
+    """The runs of one loop."""
+
+    spans: list[Span] = field(default_factory=list)
+
+    @property
+    def wall(self) -> float:
+        """The median by the clock on the wall."""
+        return median(span.wall for span in self.spans)
+
+    @property
+    def processor(self) -> float:
+        """The median of processor time."""
+        return median(span.processor for span in self.spans)
 
 
 class Copying:
@@ -90,14 +129,14 @@ def stories_of(lines: list[bytes]) -> list[Message]:
     return [message_of(story, PARTITIONS) for story in stories_from(json.loads(line) for line in lines)]
 
 
-async def bare_transform(cluster: Cluster, records: int) -> float:
-    """Return the records a second of a loop that promises nothing."""
+async def bare_transform(cluster: Cluster, records: int) -> Span:
+    """Copy records with a loop that promises nothing."""
     source, target = cluster.names.topic(STORIES.name), cluster.names.topic(FEED_EVENTS.name)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=cluster.address, auto_offset_reset="earliest", enable_auto_commit=False
     )
     producer = AIOKafkaProducer(bootstrap_servers=cluster.address, acks=1, max_batch_size=1024 * 1024)
-    started = perf_counter()
+    watch = Stopwatch()
     await consumer.start()
     await producer.start()
     places = [TopicPartition(source, n) for n in range(PARTITIONS)]
@@ -114,16 +153,15 @@ async def bare_transform(cluster: Cluster, records: int) -> float:
         ]
         done += len(sent)
     await producer.flush()
-    rate = records / (perf_counter() - started)
+    span = watch.after(records)
     await consumer.stop()
     await producer.stop()
-    return rate
+    return span
 
 
-async def served(bus: KafkaBus, records: int, make_stage: Callable[[Lane], Stage]) -> float:
-    """Return the records a second of a live service."""
-    clock = SystemClock()
-    started = perf_counter()
+async def served(bus: KafkaBus, records: int, make_stage: Callable[[Lane], Stage]) -> Span:
+    """Let a live service of a new group do all that is there."""
+    clock, watch = SystemClock(), Stopwatch()
     membership = await bus.join(f"bench-{uuid4().hex}", [STORIES.name])
     service = LaneService("bench", membership, make_stage, live=True)
     done = 0
@@ -132,43 +170,56 @@ async def served(bus: KafkaBus, records: int, make_stage: Callable[[Lane], Stage
         done += progress.records
         if not progress.moved:
             await service.wait(1)
-    rate = records / (perf_counter() - started)
+    span = watch.after(records)
     await service.close()
-    return rate
+    return span
 
 
-async def throughput(address: str) -> tuple[list[float], list[float]]:
-    """Return the rates of both loops, run in turn."""
+async def throughput(address: str) -> list[Rates]:
+    """Return the rates of a bare loop, and of a service that copies exactly once."""
     cluster = await a_cluster(address)
     bus = await KafkaBus.open(cluster)
     await load(bus, copies(RECORDS))
-    bare, ours = await in_turn(
-        lambda: bare_transform(cluster, RECORDS), lambda: served(bus, RECORDS, Copying)
-    )
+    rates = await in_turn(lambda: bare_transform(cluster, RECORDS), lambda: served(bus, RECORDS, Copying))
     await bus.close()
-    return bare, ours
+    return rates
 
 
-async def classifying(address: str, stories: list[Message]) -> tuple[list[float], list[float]]:
-    """Return the rates of a bare loop over the stories, and of the classifier's service."""
+async def classifying(address: str, lines: list[bytes]) -> list[Rates]:
+    """Return the rates of ``tumen classify``, of a bare loop over the same stories, and of the classifier's service.
+
+    The service has its process's settings of the garbage collector, the others have the default ones.
+    """
     model = load_model()
     cluster = await a_cluster(address)
     bus = await KafkaBus.open(cluster)
-    await load(bus, stories)
-    bare, ours = await in_turn(
-        lambda: bare_transform(cluster, len(stories)),
-        lambda: served(bus, len(stories), lambda lane: ClassifierStage(lane, model)),
-    )
+    await load(bus, stories_of(lines))
+    count = len(lines)
+    plain = gc.get_threshold()
+
+    async def file() -> Span:
+        return file_to_file(lines)
+
+    async def service() -> Span:
+        garbage.settle()
+        try:
+            return await served(bus, count, lambda lane: ClassifierStage(lane, model))
+        finally:
+            gc.unfreeze()
+            gc.set_threshold(*plain)
+
+    rates = await in_turn(file, lambda: bare_transform(cluster, count), service)
     await bus.close()
-    return bare, ours
+    return rates
 
 
-async def in_turn(
-    one: Callable[[], Awaitable[float]], other: Callable[[], Awaitable[float]]
-) -> tuple[list[float], list[float]]:
-    """Run two measurements in turn, so that what else the machine does disturbs both."""
-    pairs = [(await one(), await other()) for _ in range(RUNS)]
-    return [first for first, _ in pairs], [second for _, second in pairs]
+async def in_turn(*loops: Callable[[], Awaitable[Span]]) -> list[Rates]:
+    """Run measurements in turn, so that what else the machine does disturbs all of them."""
+    rates = [Rates() for _ in loops]
+    for _ in range(RUNS):
+        for loop, rate in zip(loops, rates, strict=True):
+            rate.spans.append(await loop())
+    return rates
 
 
 async def a_cluster(address: str) -> Cluster:
@@ -179,17 +230,16 @@ async def a_cluster(address: str) -> Cluster:
     return cluster
 
 
-def file_to_file(lines: list[bytes]) -> float:
-    """Return the items a second of ``tumen classify`` on the same items, starting up left out."""
-    load_model()
+def file_to_file(lines: list[bytes]) -> Span:
+    """Do what ``tumen classify`` does with these items, starting up left out."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "in.jsonl"
         source.write_bytes(b"".join(lines))
-        started = perf_counter()
+        watch = Stopwatch()
         with opened(str(source)) as given, (Path(folder) / "out.jsonl").open("wb") as out:
             for answer in answers(given, "bench"):
                 out.write(answer.line)
-        return len(lines) / (perf_counter() - started)
+        return watch.after(len(lines))
 
 
 def real_lines() -> list[bytes]:
@@ -204,19 +254,19 @@ def main() -> Iterator[Figure]:
     """Measure everything."""
     with running() as broker:
         bare, ours = asyncio.run(throughput(broker.address))
-        yield of_bare("exactly-once transform, 2 KB, 6 partitions", ours, bare)
+        yield from beside("exactly-once transform, 2 KB, 6 partitions", ours, bare)
         if lines := real_lines():
-            files = [file_to_file(lines) for _ in range(RUNS)]
-            bare, ours = asyncio.run(classifying(broker.address, stories_of(lines)))
-            yield Figure("tumen classify, same items", median(files), "items/s")
-            slower = min((files, bare), key=median)
-            yield of_bare("classifier service, real stream, beside the slower", ours, slower)
+            file, bare, ours = asyncio.run(classifying(broker.address, lines))
+            yield Figure("tumen classify, same items", file.wall, "items/s")
+            slower = min((file, bare), key=lambda rates: rates.wall)
+            yield from beside("classifier service beside the slower", ours, slower)
         for name, commands in (("one process", latency.ONE_PROCESS), ("a process each", latency.SEPARATE)):
             times = asyncio.run(latency.measure(broker.address, commands))
             yield Figure(f"feed to alert, {name}, p50", percentile(times, 0.5), "ms", None, 60, "at most")
             yield Figure(f"feed to alert, {name}, p99", percentile(times, 0.99), "ms", None, 250, "at most")
 
 
-def of_bare(name: str, ours: list[float], bare: list[float]) -> Figure:
-    """Return a figure whose target is a part of the bare loop's."""
-    return Figure(name, median(ours), "records/s", median(bare), 0.85, judged="ratio")
+def beside(name: str, ours: Rates, bare: Rates) -> Iterator[Figure]:
+    """Return figures whose target is a part of the bare loop's; the processor's says what a busy machine hides."""
+    yield Figure(name, ours.wall, "records/s", bare.wall, 0.85, judged="ratio")
+    yield Figure(f"{name}, processor", ours.processor, "records/CPU s", bare.processor)

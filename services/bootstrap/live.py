@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from services import __version__
 from services.alerter.channels.post import AiohttpPoster
+from services.bootstrap import garbage
 from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.observed import Observed
 from services.bootstrap.opening import open_bus
@@ -117,6 +118,7 @@ async def _live(  # noqa: PLR0913, PLR0917 - what a process is made of
         if service is None:
             return
         made.append(service)
+    garbage.settle()
     log.emit("process.started", version=__version__, bus=settings.bus, services=list(options.names))
     if options.once:
         await once(made, clock, stop)

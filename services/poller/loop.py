@@ -85,7 +85,7 @@ class Poller:
         """Read the feed list, commit what has been answered, ask whose turn it is."""
         self._drained = None
         await self._own_lanes(now)
-        total = Progress()
+        total = Progress() if self._ordered else await self._publish(now)  # news does not wait for the list
         for lane in tuple(self._lanes.values()):
             total += await self._read_feeds(lane, now)
         total += await self._publish(now)

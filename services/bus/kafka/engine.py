@@ -202,12 +202,13 @@ class Engine:
 
     async def look(self, places: Collection[TopicPartition]) -> None:
         """Make ``ends`` fresh for these places; own commits are waited for, for a moment."""
-        if not self._stale(places):
+        if not self.stale(places):
             return
         async with self._looking:  # whoever waited here mostly finds that it was done for him
             await self._look(places)
 
-    def _stale(self, places: Collection[TopicPartition]) -> list[TopicPartition]:
+    def stale(self, places: Collection[TopicPartition]) -> list[TopicPartition]:
+        """Return the places whose end is not known well enough, or hides what this process committed."""
         now = asyncio.get_running_loop().time()
         return [
             place for place in places if now - self._checked.get(place, 0.0) > FRESH_S or self._late(place)
@@ -215,7 +216,7 @@ class Engine:
 
     async def _look(self, places: Collection[TopicPartition]) -> None:
         now = asyncio.get_running_loop().time
-        stale = self._stale(places)
+        stale = self.stale(places)
         deadline = now() + VISIBLE_S
         while stale:
             asked = now()

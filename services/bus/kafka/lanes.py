@@ -100,7 +100,8 @@ class KafkaLane:
         self._demand()
         reader = self._membership.reader
         if not reader.holds([self.place], records_max + 1, bytes_max):
-            await self._engine.look(self._membership.places)
+            if self._engine.stale([self.place]):  # all of them in one question: the others ask next
+                await self._engine.look(self._membership.places)
             await reader.fill([self.place], records_max + 1, bytes_max)
         self._demand()
         records, behind = reader.first(self.place, records_max, bytes_max)
