@@ -65,6 +65,7 @@ def test_a_flagged_story_becomes_a_verdict_with_head_and_fingerprint() -> None:
     ("fields", "told"),
     [
         (NOT_NEWS, False),
+        ({"title": "North Korea opens a museum of rice", "summary": ""}, False),
         ({**NOT_NEWS, "revision": 2, "change": "major"}, True),
         ({**NOT_NEWS, "change": "gone"}, True),
         ({"title": "Putin congratulates Kim Jong Un", "summary": ""}, True),
@@ -75,6 +76,16 @@ def test_what_the_correlator_must_hear_is_published(fields: dict[str, Any], told
     story = a_story(**fields)
     assert bool(published(story)) is told
     assert published(story, publish_all=True)
+
+
+def test_what_is_held_back_is_counted_as_judged() -> None:
+    """A story that makes no verdict is one that was not flagged, whether or not the gate let it pass."""
+    metrics = Metrics()
+    rice = a_story("rice", title="North Korea opens a museum of rice", summary="")
+    step = a_stage(metrics).step([a_record(STORIES, a_story(**NOT_NEWS)), a_record(STORIES, rice)], NOW)
+    assert not step.messages
+    step.adopt()
+    assert metrics.value("tumen_verdicts_total", flagged=False) == 2
 
 
 def test_a_record_that_cannot_be_read_is_a_dead_letter_in_the_same_step() -> None:
