@@ -61,8 +61,10 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 def _cut_off(loop: asyncio.AbstractEventLoop) -> None:
     """End the process, and say where it hangs (in a thread: the loop may be what hangs)."""
-    log.emit("process.cut_off", seconds=STOP_S_MAX, stacks=task_stacks(loop))
-    os._exit(EXIT_RESTART)
+    try:
+        log.emit("process.cut_off", seconds=STOP_S_MAX, stacks=task_stacks(loop))
+    finally:
+        os._exit(EXIT_RESTART)
 
 
 async def run_all(

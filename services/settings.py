@@ -276,8 +276,8 @@ NO_CREDENTIALS = "a URL holds no credentials: set kafka.sasl_username and kafka.
 
 
 def has_credentials(url: str) -> bool:
-    """Whether a URL of a cluster holds more than hosts and ports."""
-    return url.startswith("kafka:") and bool(re.search(r"[@?]", url))
+    """Whether a URL holds more than hosts and ports; a mistyped scheme counts, for it is shown as it stands."""
+    return not url.startswith("sqlite:") and ":" in url and bool(re.search(r"[@?]", url))
 
 
 def load(

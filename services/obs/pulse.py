@@ -94,6 +94,8 @@ class Pulse:
             missed = missed + 1 if seen == self._beats else 0
             seen = self._beats
             if missed >= TICKS:
-                log.emit("loop.hung", seconds=self._hang_s)
-                faulthandler.dump_traceback(sys.stderr, all_threads=True)
-                os._exit(EXIT_RESTART)
+                try:
+                    log.emit("loop.hung", seconds=self._hang_s)
+                    faulthandler.dump_traceback(sys.stderr, all_threads=True)
+                finally:
+                    os._exit(EXIT_RESTART)

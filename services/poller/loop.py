@@ -116,6 +116,7 @@ class Poller:
         for failed in outcomes:
             if failed is not None and not isinstance(failed, LaneLost):
                 raise failed
+            self._anew = self._anew or failed is not None
 
     def _forget(self, lane: FeedLane) -> None:
         """Drop a lane and its requests quietly: they are another owner's now."""
@@ -134,6 +135,7 @@ class Poller:
                 total += Progress(len(batch.records), len(step.messages))
         except LaneLost:
             self._forget(feeds)
+            self._anew = True
         return total
 
     def _ask(self, now: datetime) -> None:
