@@ -15,7 +15,7 @@ The pipeline, as pseudo-code::
 
     desk.show(alerts)                                  # a page, an API, a live stream
 
-Every arrow is a topic on the bus (``services.bus``), every message a model in ``schemas``; every service offers
+Every arrow is a topic on the bus (``services.bus``: SQLite on one machine, Kafka on several), every message a model in ``schemas``; every service offers
 ``drain(now)`` and ``next_wakeup()``. ``bootstrap`` wires them; ``runner`` runs them live, ``driver`` plays a virtual
 day (``demo``) from a tape (``replay``).
 """

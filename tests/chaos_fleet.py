@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from services.cli.main import main
 from services.settings import KafkaSection
+from tests.pause import nap
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("poller", "classifier", "correlator", "alerter")
@@ -34,11 +35,6 @@ LOG_END = 2_000
 STARTED = b'"process.started"'
 LONGER_MAX = 6
 """Times the seconds of a chaos: a busy machine starts processes slowly, and those are not struck."""
-
-
-async def nap(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
+from services.obs import log
 from tests.chaos_plan import CHAOS_S, CHAOS_SEEDS, ChaosPlan, planned
 from tests.kafka_broker import Broker, running
 
@@ -27,6 +31,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "quick")  # noqa: TID251
 def loopback_only() -> None:
     """No test reaches beyond this machine."""
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    """Configure JSON logs into memory, and leave logging as it was found."""
+    root, out = logging.getLogger(), StringIO()
+    handlers, level = root.handlers, root.level
+    log.configure("json", out)
+    yield out
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

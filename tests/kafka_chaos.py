@@ -16,6 +16,7 @@ from tests import kafka_process
 from tests.chaos_audit import relayed
 from tests.kafka_bus import make_topics
 from tests.kafka_calls import Calls
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from services.bus.kafka.engine import Cluster
@@ -30,11 +31,6 @@ CATCH_UP_S = 90.0
 RETRY_S = 0.5
 LOOK_S = 0.1
 END_S = 30.0
-
-
-async def nap(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
 
 
 async def prepared(cluster: Cluster) -> KafkaBus:

@@ -25,6 +25,7 @@ from tests.builders import a_story
 from tests.kafka_broker import running
 from tests.kafka_bus import a_cluster, make_topics
 from tests.live import tumen, until
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from services.bus.kafka.engine import Cluster
@@ -186,11 +187,6 @@ async def append_stories(cluster: Cluster, count: int, text: str = "", partition
             ]
         )
     await bus.close()
-
-
-async def nap(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
 
 
 async def test_a_partition_is_shown_by_the_process_that_has_it_and_by_no_other(cluster: Cluster) -> None:

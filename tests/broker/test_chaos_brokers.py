@@ -13,7 +13,8 @@ import pytest
 from tests import kafka_process
 from tests.kafka_broker import KafkaCluster, running_cluster
 from tests.kafka_calls import Calls, slowest
-from tests.kafka_chaos import Feed, Workers, audit, nap, prepared, settled
+from tests.kafka_chaos import Feed, Workers, audit, prepared, settled
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from tests.chaos_plan import ChaosPlan

@@ -19,7 +19,8 @@ from services.bus.kafka import KafkaBus
 from tests import kafka_process
 from tests.kafka_broker import Broker, jars, running
 from tests.kafka_calls import Calls, slowest
-from tests.kafka_chaos import Feed, Workers, audit, nap, prepared, settled
+from tests.kafka_chaos import Feed, Workers, audit, prepared, settled
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from tests.chaos_plan import ChaosPlan

@@ -16,6 +16,7 @@ from schemas import FeedSeen, FeedState, Story
 from services.bus.topics import FEED_SEEN, FEED_STATE, KAFKA_SHARDS, STORIES
 from tests.kafka_live import Installation, installation
 from tests.live import until
+from tests.pause import nap
 from tests.presses import Presses, presses
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ LATE_S = 1.0
 """An answer is committed within this time, on a busy machine."""
 RETRY_AFTER_S = 4
 SPACING_S = 0.3
-
-
-async def nap(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
 
 
 def rounds(press: Presses) -> int:

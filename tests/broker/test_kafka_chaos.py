@@ -15,7 +15,8 @@ import pytest
 from tests import kafka_process
 from tests.kafka_broker import Broker, running
 from tests.kafka_calls import Calls
-from tests.kafka_chaos import Feed, audit, nap, prepared, settled
+from tests.kafka_chaos import Feed, audit, prepared, settled
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from tests.chaos_plan import ChaosPlan

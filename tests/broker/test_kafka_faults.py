@@ -17,6 +17,7 @@ from services.bus.ports import BusDamaged, BusUnavailable, LaneLost, Message, Me
 from services.bus.topics import FEEDS, STORIES, VERDICTS
 from tests.kafka_broker import Broker, running
 from tests.kafka_bus import SESSION_S, a_cluster, make_topics
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from services.bus.kafka.lanes import KafkaLane
@@ -50,11 +51,6 @@ async def bus(own_broker: Broker) -> AsyncIterator[KafkaBus]:
     opened = await KafkaBus.open(cluster)
     yield opened
     await opened.close()
-
-
-async def nap(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
 
 
 async def append(bus: Bus, *numbers: int) -> None:

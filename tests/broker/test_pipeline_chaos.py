@@ -29,9 +29,10 @@ from services.bootstrap.opening import cluster_of
 from services.bootstrap.reading import latest
 from services.bus.topics import ALERTS, DELIVERIES, FEEDS, STORIES, VERDICTS
 from tests.chaos_audit import Call, Ledger, Repeats, audit, delivered
-from tests.chaos_fleet import ROOT, SERVICES, Fleet, Place, nap, wreak
+from tests.chaos_fleet import ROOT, SERVICES, Fleet, Place, wreak
 from tests.chaos_peace import undisturbed
 from tests.chaos_world import PARTITIONS, Shape, World
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from services.bus.ports import Bus

@@ -17,8 +17,8 @@ from services.bus.ports import Message
 from services.bus.topics import STORIES, VERDICTS
 from tests import relay
 from tests.chaos_audit import relayed
-from tests.chaos_fleet import nap
 from tests.kafka_bus import make_topics
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from services.bus.kafka.engine import Cluster

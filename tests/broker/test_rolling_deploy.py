@@ -24,6 +24,7 @@ from services.runner import run
 from tests.builders import a_feed
 from tests.fakes import InlineParser, ScriptedFetcher, an_item, an_rss, ok
 from tests.kafka_bus import a_cluster, make_topics
+from tests.pause import nap
 
 if TYPE_CHECKING:
     from services.bus.kafka.engine import Cluster
@@ -87,11 +88,6 @@ class Member:
         await self.task
         await self.poller.close()
         await self.bus.close()
-
-
-async def nap(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=seconds)
 
 
 async def settled(crew: list[Member], done: Callable[[int], bool]) -> int:

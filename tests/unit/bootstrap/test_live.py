@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from schemas import Feed
 from services.bootstrap.imports import import_settings_lists
@@ -25,7 +22,6 @@ from services.bus.loop import Progress
 from services.bus.ports import BusUnavailable
 from services.bus.topics import FEEDS
 from services.clock import SystemClock
-from services.obs import log
 from services.obs.metrics import Metrics
 from services.poller.model import PollerSettings
 from services.settings import PollerSection, Settings, SettingsError
@@ -76,18 +72,6 @@ async def test_a_faulty_list_is_imported_for_its_good_entries_unless_strict(
             await import_settings_lists(bus, settings, NOW, strict=False)
         urls = [feed.url async for feed in latest(bus, FEEDS, Feed)]
     assert urls == ([] if strict else ["https://good.example/feed"])
-
-
-@pytest.fixture
-def logged() -> Iterator[StringIO]:
-    """Configure JSON logs into memory, and leave logging as it was found."""
-    root, out = logging.getLogger(), StringIO()
-    handlers, level = root.handlers, root.level
-    log.configure("json", out)
-    yield out
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 async def test_on_kafka_a_service_leaves_the_lists_alone_and_names_the_command(logged: StringIO) -> None:

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from io import StringIO
 
-import pytest
-import structlog
-
-from services.obs import log
 from services.obs.metrics import Metrics
 from services.obs.pulse import BEAT_S, LAG_S_MAX, Pulse
-
-
-@pytest.fixture
-def logged() -> Iterator[StringIO]:
-    """Configure JSON logs into memory, and leave logging as it was found."""
-    root, out = logging.getLogger(), StringIO()
-    handlers, level = root.handlers, root.level
-    log.configure("json", out)
-    yield out
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 async def test_a_loop_that_was_held_up_is_shown_and_said_once(logged: StringIO) -> None:
