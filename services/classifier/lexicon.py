@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 KEYS = frozenset({"rus", "dprk", "theatre", "nexus", "noun", "relation"})
 SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "hangul", "kana", "han"})
 SCOPES = frozenset({"statement", "title"})
+# The tables of a list, and what a name in each is.
+KINDS = {"terms": "concept", "masks": "mask", "frames": "frame"}
+# A repeated group that repeats inside may take time without end on a text made for it.
+BOMB = re.compile(r"\((?:[^()\\]|\\.)*(?:[*+]|\{\d+,\d*\})(?:[^()\\]|\\.)*\)[*+{]")
 # Scripts written without spaces, or with particles glued on: a form matches inside a longer run.
 GLUED = frozenset({"hangul", "kana", "han"})
-ANY_LANGUAGE = "any"
 
 
 class LexiconError(Exception):
@@ -109,19 +112,26 @@ def load_lexicon(root: Traversable | None = None) -> Lexicon:
     data = root or files("services.classifier") / "data"
     digest = hashlib.sha256()
     concepts = _concepts(_read(data / "concepts.toml", digest))
+    page = _read(data / "exclusions.toml", digest)
+    version = str(page.table.get("version", "0"))
+    masks, frames = _exclusions(page, concepts)
+    targets = {"terms": {name: name for name in concepts}, "masks": {name: f"mask.{name}" for name in masks}}
+    targets["frames"] = {name: f"frame.{name}" for name in frames}
     entries: list[Entry] = []
     scripts: dict[str, str] = {}
+    joiners: dict[str, frozenset[str]] = {}
     for path in sorted((data / "lexicon").iterdir(), key=lambda path: path.name):
         if path.name.endswith(".toml"):
             page = _read(path, digest)
             language, script = _header(page)
             scripts[language] = script
-            entries.extend(_terms(page, concepts, language, script))
-    page = _read(data / "exclusions.toml", digest)
-    masks, frames = _exclusions(page, concepts, scripts, entries)
-    joiners = {name: frozenset(words) for name, words in page.table.get("enumeration", {}).items()}
-    version = f"{page.table.get('version', '0')}+{digest.hexdigest()[:8]}"
-    return Lexicon(version, concepts, tuple(entries), masks, frames, scripts, joiners)
+            joiners[language] = frozenset(page.table.get("joiners", ()))
+            for kind, known in targets.items():
+                entries.extend(_entries(page, kind, known, language, script))
+    named = {f"mask.{name}": mask for name, mask in masks.items()}
+    return Lexicon(
+        f"{version}+{digest.hexdigest()[:8]}", concepts, tuple(entries), named, frames, scripts, joiners
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +191,19 @@ def _header(page: _Page) -> tuple[str, str]:
         page.fail(f"language {language!r} does not fit the file's name", "language")
     if script not in SCRIPTS:
         page.fail(f"unknown script {script!r}; known: {', '.join(sorted(SCRIPTS))}", "script")
+    if not page.table.get("source"):
+        page.fail("no source: say where the words come from", "language")
     return language, str(script)
 
 
-def _terms(page: _Page, concepts: dict[str, Concept], language: str, script: str) -> list[Entry]:
+def _entries(page: _Page, kind: str, known: dict[str, str], language: str, script: str) -> list[Entry]:
+    """Return the entries of one table of a list: terms, masks or frames."""
     entries: list[Entry] = []
-    for concept, written in page.table.get("terms", {}).items():
-        if concept not in concepts:
-            page.fail(f"unknown concept {concept!r}", concept)
+    for name, written in page.table.get(kind, {}).items():
+        if name not in known:
+            page.fail(f"unknown {KINDS[kind]} {name!r}", name)
         entries.extend(
-            Entry(language, script, concept, form) for form in _forms(page, concept, written, script)
+            Entry(language, script, known[name], form) for form in _forms(page, name, written, script)
         )
     return entries
 
@@ -234,26 +247,23 @@ def _pattern_form(page: _Page, where: str, item: dict[str, str]) -> Form:
         compiled = re.compile(pattern)
     except re.error as error:
         page.fail(f"{where}: pattern {pattern!r}: {error}", pattern)
+    if BOMB.search(pattern):
+        page.fail(f"{where}: pattern {pattern!r} repeats a repeat, which may never end", pattern)
     return Form(literal, literal, left=False, right=False, pattern=compiled)
 
 
-def _exclusions(
-    page: _Page, concepts: dict[str, Concept], scripts: dict[str, str], entries: list[Entry]
-) -> tuple[dict[str, Mask], dict[str, Frame]]:
-    masks: dict[str, Mask] = {}
+def _exclusions(page: _Page, concepts: dict[str, Concept]) -> tuple[dict[str, Mask], dict[str, Frame]]:
+    masks = {
+        name: Mask(row["why"], _known(page, name, row.get("hides", ()), concepts))
+        for name, row in page.table.get("mask", {}).items()
+    }
     frames: dict[str, Frame] = {}
-    for number, row in enumerate(page.table.get("mask", ()), start=1):
-        name = f"mask.{number}"
-        masks[name] = Mask(row["why"], _known(page, name, row.get("hides", ()), concepts))
-        entries.extend(_excluding(page, name, row["forms"], scripts))
-    for row in page.table.get("frame", ()):
-        name = row["name"]
-        if row["scope"] not in SCOPES or name in frames:
-            page.fail(f"frame {name!r}: named twice, or unknown scope {row['scope']!r}", name)
+    for name, row in page.table.get("frame", {}).items():
+        if row["scope"] not in SCOPES:
+            page.fail(f"frame {name!r}: unknown scope {row['scope']!r}", name)
         cancels = _known(page, name, row.get("cancels", ()), concepts)
         spares = _known(page, name, row.get("spares", ()), concepts)
         frames[name] = Frame(name, row["why"], row["scope"], cancels, spares)
-        entries.extend(_excluding(page, f"frame.{name}", row["forms"], scripts))
     return masks, frames
 
 
@@ -262,15 +272,3 @@ def _known(page: _Page, where: str, names: Any, concepts: dict[str, Concept]) ->
         if name not in concepts:
             page.fail(f"{where}: unknown concept {name!r}", name)
     return frozenset(names)
-
-
-def _excluding(page: _Page, target: str, forms: dict[str, Any], scripts: dict[str, str]) -> list[Entry]:
-    entries: list[Entry] = []
-    for language, written in forms.items():
-        if language not in scripts:
-            page.fail(f"{target}: no list for language {language!r}", language)
-        script = scripts[language]
-        entries.extend(
-            Entry(language, script, target, form) for form in _forms(page, target, written, script)
-        )
-    return entries

@@ -50,7 +50,7 @@ class Words:
     @classmethod
     def of(cls, lexicon: Lexicon, languages: frozenset[str]) -> Words:
         """Return the words for these languages."""
-        named = (lexicon.joiners.get(name, frozenset()) for name in (*languages, "any"))
+        named = (lexicon.joiners[name] for name in languages)
         return cls(lexicon, frozenset().union(*named))
 
 
