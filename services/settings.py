@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -26,15 +29,18 @@ from pydantic import (
 
 from services.text.times import DURATION_MAX, parse_duration
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 PREFIX = "TUMEN_"
+SQLITE = "sqlite:"
+KAFKA = "kafka://"
+PORT_MAX = 65_535
 CONFIG_DEFAULT = "tumen.toml"
 SECRET_BYTES_MAX = 64 * 1024
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
 _SIZE_UNITS = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
+_TOPIC_PREFIX = re.compile(r"(?=.{1,64}$)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?", re.ASCII)
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_HOST_AND_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 _SECRET_NAME = re.compile(r"password|secret|token|credential", re.IGNORECASE)
 
 
@@ -64,6 +70,21 @@ def _reference(value: str) -> str:
     if _REFERENCE.fullmatch(value):
         return value
     raise ValueError("write env:NAME or file:PATH; the secret itself never stands in settings")
+
+
+def _topic_prefix(value: str) -> str:
+    """Refuse what cannot begin a topic's name; with a dot at its end there would be two."""
+    if _TOPIC_PREFIX.fullmatch(value):
+        return value
+    message = f"not the beginning of a topic's name: {value[:80]!r} (letters, digits, . _ -; 64 at most, no dot at its end)"
+    raise ValueError(message)
+
+
+def _environment(value: str) -> str:
+    if _ENVIRONMENT.fullmatch(value):
+        return value
+    message = f"not the beginning of an id: {value[:80]!r} (letters, digits, _ -; 32 at most)"
+    raise ValueError(message)
 
 
 def _blank(value: object) -> object:
@@ -154,10 +175,10 @@ class AlerterSection(Section):
 class KafkaSection(Section):
     """``[kafka]``: how a ``kafka://`` log is used."""
 
-    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "tumen"
-    """The first part of the names of topics and groups; several installations may share a cluster."""
-    environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")] = "prod"
-    """The first part of transactional ids."""
+    topic_prefix: Annotated[str, AfterValidator(_topic_prefix)] = "tumen"
+    """The first part of the names of topics and groups, without the dot; several installations may share a cluster."""
+    environment: Annotated[str, AfterValidator(_environment)] = "prod"
+    """The first part of transactional ids: the same for all processes of an installation, or late ones are not fenced."""
     session_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=5))] = timedelta(
         seconds=10
     )
@@ -263,21 +284,76 @@ class Settings(Section):
     kafka: KafkaSection = KafkaSection()
     log: LogSection = LogSection()
 
+    _sources: Sources | None = PrivateAttr(default=None)
+
     @field_validator("bus")
     @classmethod
-    def _without_credentials(cls, value: str) -> str:
-        """Refuse user and password in a URL: it is logged and seen in lists of processes."""
-        if has_credentials(value):
-            raise ValueError(NO_CREDENTIALS)
+    def _bus(cls, value: str) -> str:
+        """Refuse what names no log, and user and password in a URL: it is logged and seen in lists of processes."""
+        if fault := bus_fault(value):
+            raise ValueError(fault)
         return value
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember where the settings came from."""
+        self._sources = context
+
+    def origin(self, *keys: str) -> str:
+        """Return where a setting was made (option, variable, or file, line and key); its name where nobody made it."""
+        return (self._sources and self._sources.of(keys)) or ".".join(keys)
 
 
 NO_CREDENTIALS = "a URL holds no credentials: set kafka.sasl_username and kafka.sasl_password_ref"
 
 
-def has_credentials(url: str) -> bool:
-    """Whether a URL holds more than hosts and ports; a mistyped scheme counts, for it is shown as it stands."""
-    return not url.startswith("sqlite:") and ":" in url and bool(re.search(r"[@?]", url))
+def bus_fault(url: str) -> str | None:
+    """Return why a URL names no log; one that holds more than hosts and ports is not repeated."""
+    if url.startswith(SQLITE) and url != SQLITE:
+        return None
+    if ":" in url and re.search(r"[@?]", url):  # a mistyped scheme counts
+        return NO_CREDENTIALS
+    if url.startswith(KAFKA) and all(map(_host_and_port, url.removeprefix(KAFKA).split(","))):
+        return None
+    written = (
+        "kafka://HOST:PORT[,HOST:PORT]" if url.startswith("kafka:") else "sqlite:PATH or kafka://HOST:PORT"
+    )
+    return f"not a log this version can open: {url!r}; write {written}"
+
+
+def _host_and_port(text: str) -> bool:
+    found = _HOST_AND_PORT.fullmatch(text)
+    return found is not None and 0 < int(found[1]) <= PORT_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What settings were made from."""
+
+    path: str
+    text: str
+    environment: Mapping[str, str]
+    overrides: Mapping[str, Any]
+
+    def of(self, keys: Sequence[str]) -> str | None:
+        """Return what made a setting, the last one first; None: nothing did."""
+        if _holds(self.overrides, keys):
+            return f"--{'-'.join(keys)}"
+        variable = PREFIX + "__".join(keys).upper()
+        named = [
+            one for one in sorted(self.environment) if one == variable or one.startswith(f"{variable}__")
+        ]
+        line = _line_of(keys, self.text)
+        if named and (named[0] == variable or line is None):
+            return named[0]
+        return f"{self.path}:{line}: {'.'.join(keys)}" if line else None
+
+
+def _holds(table: Mapping[str, Any], keys: Sequence[str]) -> bool:
+    """Whether a table has the key at the end of a path."""
+    below = table.get(keys[0])
+    if len(keys) == 1:
+        return keys[0] in table
+    return isinstance(below, dict) and _holds(below, keys[1:])
 
 
 def load(
@@ -286,10 +362,11 @@ def load(
     """Return the settings; SettingsError names file and line, or variable, and what is wrong."""
     path, table, text = _read_file(config)
     merged = _merge(_merge(table, _from_environment(environment)), overrides or {})
+    sources = Sources(path, text, environment, overrides or {})
     try:
-        return Settings.model_validate(merged)
+        return Settings.model_validate(merged, context=sources)
     except ValidationError as error:
-        raise SettingsError(_explain(error, path, text, environment)) from error
+        raise SettingsError(_explain(error, sources)) from error
 
 
 def process_environment() -> Mapping[str, str]:
@@ -338,19 +415,16 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(error: ValidationError, path: str, text: str, environment: Mapping[str, str]) -> str:
+def _explain(error: ValidationError, sources: Sources) -> str:
     errors = error.errors(include_url=False)
     first = next(
         (one for one in errors if one["type"] == "extra_forbidden"), errors[0]
     )  # often why another is missing
     keys = [str(part) for part in first["loc"]]
-    variable = PREFIX + "__".join(keys).upper()
     what = _what(first["type"], first["msg"], keys[-1])
-    named = [name for name in sorted(environment) if name == variable or name.startswith(f"{variable}__")]
-    line = _line_of(keys, text)
-    if named and (named[0] == variable or line is None):
-        return f"{named[0]}: {what}"
-    where = f"{path}:{line}: " if line else f"{path}: " if text else ""
+    if (origin := sources.of(keys)) is not None:
+        return f"{origin}: {what}"
+    where = f"{sources.path}: " if sources.text else ""
     return f"{where}{'.'.join(keys)}: {what}"
 
 
@@ -364,7 +438,7 @@ def _what(kind: str, message: str, key: str) -> str:
     return "unknown setting"
 
 
-def _line_of(keys: list[str], text: str) -> int | None:
+def _line_of(keys: Sequence[str], text: str) -> int | None:
     """Return the line on which a key of a table stands; None where it cannot be told."""
     table = ""
     wanted = ".".join(keys[:-1])

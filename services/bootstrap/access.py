@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from services.bootstrap.opening import KAFKA
 from services.bus.flows import FLOWS, Flow
 from services.bus.kafka.acls import Program, acls_of, commands
 from services.bus.kafka.names import Names
 from services.bus.topics import TOPICS
+from services.settings import KAFKA
 
 if TYPE_CHECKING:
     from services.bus.kafka.acls import Acl
     from services.settings import KafkaSection, Settings
 
-SERVER = "HOST:PORT"
-"""What stands for the address where the log is not on Kafka."""
 EVERY = tuple(TOPICS.values())
 PEOPLE = (
     Program("cli", Flow(tables=EVERY, writes=EVERY), appends=True),
@@ -66,7 +64,7 @@ def acl_rows(chosen: Iterable[Program], kafka: KafkaSection, principal: str) -> 
 
 
 def acl_commands(chosen: Iterable[Program], settings: Settings, principal: str, config: str) -> Iterator[str]:
-    """Yield command lines of ``kafka-acls.sh``."""
-    server = settings.bus.removeprefix(KAFKA) if settings.bus.startswith(KAFKA) else SERVER
+    """Yield command lines of ``kafka-acls.sh`` for a cluster."""
+    server = settings.bus.removeprefix(KAFKA)
     for found in acls(chosen, settings.kafka, principal).values():
         yield from commands(found, server, config)

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas import Feed, Subscriber
-from services.bootstrap.opening import KAFKA
 from services.bootstrap.reading import latest
 from services.bus.topics import FEEDS, SUBSCRIBERS
 from services.obs import log
-from services.settings import SettingsError
+from services.settings import KAFKA, SettingsError
 from services.text.times import stamp
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from services.bus.ports import BusDamaged
 from services.bus.signals import SILENT, Signals
 from services.bus.topics import TOPICS
-from services.settings import NO_CREDENTIALS, KafkaSection, SettingsError, has_credentials
+from services.settings import KAFKA, SQLITE, KafkaSection, SettingsError, bus_fault
 
 if TYPE_CHECKING:
     from services.bus.kafka import KafkaBus
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Log: TypeAlias = SqliteBus | KafkaBus
 
-SQLITE = "sqlite:"
-KAFKA = "kafka://"
 MEMORY = ":memory:"
 PLAIN = KafkaSection()
 
@@ -37,7 +35,7 @@ async def open_bus(
 ) -> AsyncIterator[Log]:
     """Open the log of ``sqlite:PATH``, ``sqlite::memory:`` or ``kafka://HOST:PORT``; BusDamaged says what is wrong.
 
-    ``must_exist`` is for readers: a mistyped path must not make an empty log. Kafka's topics must always be there.
+    A URL that names no log is a SettingsError. ``must_exist`` is for readers: a mistyped path must not make an empty log. Kafka's topics must always be there.
     """
     if url.startswith(KAFKA):
         bus: Log = await _kafka(url, kafka, signals)
@@ -78,21 +76,18 @@ def _exists(path: str) -> bool:
 
 def sqlite_path(url: str) -> str:
     """Return the path in a bus URL."""
-    if url.startswith(SQLITE) and url != SQLITE:
-        return url.removeprefix(SQLITE)
-    message = f"not a log this version can open: {url!r}; write sqlite:PATH or kafka://HOST:PORT"
-    raise BusDamaged(message)
+    if fault := bus_fault(url):
+        message = f"bus: {fault}"
+        raise SettingsError(message)
+    return url.removeprefix(SQLITE)
 
 
 def cluster_of(url: str, kafka: KafkaSection) -> Cluster:
     """Return the cluster of a bus URL (one or more HOST:PORT, separated by commas) and its settings."""
     address = url.removeprefix(KAFKA)
-    if has_credentials(url):
-        message = f"bus: {NO_CREDENTIALS}"
+    if fault := bus_fault(url) or not_kafka(url):
+        message = f"bus: {fault}"
         raise SettingsError(message)
-    if not url.startswith(KAFKA) or not all(map(_host_and_port, address.split(","))):
-        message = f"not a Kafka cluster: {url!r}; write kafka://HOST:PORT[,HOST:PORT]"
-        raise BusDamaged(message)
     from services.bootstrap.securing import security_of  # noqa: PLC0415
     from services.bus.kafka.engine import Cluster  # noqa: PLC0415
     from services.bus.kafka.names import Names  # noqa: PLC0415
@@ -106,9 +101,13 @@ def cluster_of(url: str, kafka: KafkaSection) -> Cluster:
     )
 
 
-def _host_and_port(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal() and "/" not in text
+def not_kafka(url: str) -> str | None:
+    """Return why topics of a log cannot be administered; None where it is on Kafka."""
+    return (
+        None
+        if url.startswith(KAFKA)
+        else f"not a Kafka cluster: {url!r}; write kafka://HOST:PORT[,HOST:PORT]"
+    )
 
 
 def host_of(text: str) -> str:

@@ -76,3 +76,14 @@ def settings_from(config: str | None, log_format: str | None = None, **overrides
     if log_format:
         given["log"] = {"format": log_format}
     return load(config, process_environment(), given)
+
+
+def cluster_settings(config: str | None, log_format: str | None, bus: str | None) -> Settings:
+    """Return the settings of a command that works on Kafka alone; another log is named with where it came from."""
+    from services.bootstrap.opening import not_kafka
+
+    settings = settings_from(config, log_format, bus=bus)
+    if fault := not_kafka(settings.bus):
+        message = f"{settings.origin('bus')}: {fault}"
+        raise UnreadableError(message)
+    return settings

@@ -50,7 +50,7 @@ def demo(
 
     Example: tumen demo --exit | jq -r .title
     """
-    settings = settings_from(config, log_format)
+    settings = settings_from(config, log_format, bus=bus)
     if tape is not None:
         _export(tape)
         return

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from services.cli.common import FAILED, bus_option, config_options, settings_from
+from services.cli.common import FAILED, bus_option, cluster_settings, config_options, counted, settings_from
 
 
 @click.group()
@@ -26,20 +26,28 @@ def topics() -> None:
 @bus_option
 @config_options
 def create(partitions: int | None, bus: str | None, config: str | None, log_format: str | None) -> None:
-    """Create the topics that are not there; those that are stay as they are.
+    """Create the topics that are not there and print their names; those that are stay as they are.
+
+    The number of partitions is for good: another one than the sharded topics have is refused, and nothing is created.
 
     Example: tumen topics create --bus kafka://127.0.0.1:9092
     """
     from services.bootstrap.opening import topic_admin
+    from services.bus.topics import TOPICS
 
-    settings = settings_from(config, log_format, bus=bus)
+    settings = cluster_settings(config, log_format, bus)
 
     async def run() -> list[str]:
         async with topic_admin(settings.bus, settings.kafka, partitions) as admin:
             return await admin.create()
 
-    for name in asyncio.run(run()):
+    made = asyncio.run(run())
+    for name in made:
         click.echo(name)
+    if made:
+        click.echo(f"{counted(len(made), 'topic')} created", err=True)
+    else:
+        click.echo(f"nothing to create: all {counted(len(TOPICS), 'topic')} are there", err=True)
 
 
 @topics.command("check")
@@ -54,8 +62,9 @@ def check(partitions: int | None, bus: str | None, config: str | None, log_forma
     Example: tumen topics check --bus kafka://127.0.0.1:9092
     """
     from services.bootstrap.opening import topic_admin
+    from services.bus.topics import TOPICS
 
-    settings = settings_from(config, log_format, bus=bus)
+    settings = cluster_settings(config, log_format, bus)
 
     async def run() -> list[str]:
         async with topic_admin(settings.bus, settings.kafka, partitions) as admin:
@@ -66,6 +75,7 @@ def check(partitions: int | None, bus: str | None, config: str | None, log_forma
         click.echo(line)
     if found:
         sys.exit(FAILED)
+    click.echo(f"{counted(len(TOPICS), 'topic')}: all are as they must be", err=True)
 
 
 @topics.command("acls")
@@ -103,11 +113,16 @@ def acls(
     """
     from services.bootstrap.access import acl_commands, acl_rows, programs
 
-    settings = settings_from(config, log_format, bus=bus)
     try:
         chosen = programs(service_names)
     except KeyError as error:
         raise click.BadParameter(error.args[0], param_hint="--service") from error
+    # Tools take the rows and connect by themselves; a command line needs the address.
+    settings = (
+        settings_from(config, log_format, bus=bus)
+        if form == "json"
+        else cluster_settings(config, log_format, bus)
+    )
     if form == "json":
         click.echo(json.dumps(acl_rows(chosen, settings.kafka, principal), indent=2))
         return

@@ -463,7 +463,7 @@ async def test_a_password_that_is_revoked_makes_a_service_unready_until_there_is
 async def test_no_topic_is_made_by_using_it(broker: Secured) -> None:
     """On a broker that would make topics: opening says what is missing; what was removed stays removed."""
     kafka = load(None, {"TUMEN_KAFKA__TOPIC_PREFIX": "unmade", "TUMEN_KAFKA__PARTITIONS": "1"}).kafka
-    with pytest.raises(BusDamaged, match=r"run `tumen topics create`"):
+    with pytest.raises(BusDamaged, match=r"run `tumen topics create`, or set the kafka\.topic_prefix"):
         async with open_bus(broker.open_url, kafka):
             pass
     assert await beginning(broker, "unmade") == set()
@@ -562,3 +562,32 @@ def kafka_acls(arguments: list[str]) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+async def test_topics_say_what_they_did_and_never_change_their_number(broker: Secured) -> None:
+    """Made once, then told to be there; another number of partitions is refused, and nothing is made beside it."""
+
+    def topics(*arguments: str, partitions: str = "2") -> tuple[int, str, str]:
+        environment = {"TUMEN_KAFKA__TOPIC_PREFIX": "counted", "TUMEN_KAFKA__PARTITIONS": partitions}
+        done = CliRunner(env=environment).invoke(main, ["topics", *arguments, "--bus", broker.open_url])
+        return done.exit_code, done.stdout, done.stderr
+
+    code, names, said = await asyncio.to_thread(topics, "create")
+    assert (code, len(names.splitlines()), said) == (0, 26, "26 topics created\n")
+    code, names, said = await asyncio.to_thread(topics, "create")
+    assert (code, names, said) == (0, "", "nothing to create: all 26 topics are there\n")
+    assert await asyncio.to_thread(topics, "check") == (0, "", "26 topics: all are as they must be\n")
+    async with broker.operator() as operator:
+        await operator.delete_topics(["counted.stories.v1"])
+
+    async def shrunk() -> None:
+        assert "counted.stories.v1" not in await beginning(broker, "counted")
+
+    await soon(shrunk)
+    for more in (("--partitions", "3"), ()):
+        code, names, said = await asyncio.to_thread(topics, "create", *more, partitions="3")
+        assert (code, names) == (1, "")
+        assert said.startswith("Error: nothing was changed: counted.feed-events.v1, ")
+        assert "counted.feeds.v1 have 2 partitions, not 3 (kafka.partitions); the number stays" in said, said
+        assert len(said.splitlines()) == 1
+    await shrunk()

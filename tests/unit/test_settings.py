@@ -82,6 +82,77 @@ def test_a_variable_that_is_setting_and_section_at_once_is_named(environment: di
         load(None, environment)
 
 
+BROKEN = "kafka://broker"
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "overrides", "said"),
+    [
+        (f'# mine\nbus = "{BROKEN}"\n', {}, {}, "FILE:2: bus: not a log"),
+        (f'bus = "{BROKEN}"\n', {"TUMEN_BUS": BROKEN}, {}, "TUMEN_BUS: not a log"),
+        (f'bus = "{BROKEN}"\n', {"TUMEN_BUS": "sqlite:good.db"}, {"bus": BROKEN}, "--bus: not a log"),
+        ("", {}, {"log": {"format": "xml"}}, "--log-format: Input should be"),
+    ],
+)
+def test_a_mistake_is_said_of_where_it_was_made(
+    tmp_path: Path, text: str, environment: dict[str, str], overrides: dict[str, str], said: str
+) -> None:
+    """The option that was given is named, not the variable that it stands in front of."""
+    path = write(tmp_path, text)
+    with pytest.raises(SettingsError) as caught:
+        load(path, environment, overrides)
+    assert str(caught.value).startswith(said.replace("FILE", path))
+
+
+def test_settings_know_where_each_was_made(tmp_path: Path) -> None:
+    """For what is wrong only where it is used; a default is called by its name."""
+    path = write(tmp_path, '[kafka]\nenvironment = "stage"\n')
+    settings = load(path, {"TUMEN_KAFKA__PARTITIONS": "8"}, {"bus": "sqlite:a.db"})
+    assert settings.origin("kafka", "environment") == f"{path}:2: kafka.environment"
+    assert settings.origin("kafka", "partitions") == "TUMEN_KAFKA__PARTITIONS"
+    assert settings.origin("bus") == "--bus"
+    assert settings.origin("desk", "port") == "desk.port"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "sqlite:", "tumen.db", "redis://127.0.0.1:6379", "kafka://", "kafka:127.0.0.1:9092"),
+        *("kafka://broker", "kafka://:9092", "kafka://broker:", "kafka://broker:high", "kafka://broker:0"),
+        *("kafka://broker:65536", "kafka://broker:9092/", "kafka://a:9092,", "kafka://a:9092, b:9092"),
+        *("kafka://::1:9092", "kafka://broker:٩٠٩٢"),
+    ],
+)
+def test_what_names_no_log_is_refused_before_anything_is_opened(url: str) -> None:
+    """The line says how a log is written."""
+    with pytest.raises(SettingsError, match=r"^TUMEN_BUS: not a log .*write .*HOST:PORT"):
+        load(None, {"TUMEN_BUS": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite::memory:", "sqlite:who@me?.db", "kafka://a:9092", "kafka://a.example:1,[::1]:65535"]
+)
+def test_what_names_a_log_is_taken(url: str) -> None:
+    """A path may hold anything; a cluster has hosts, addresses, ports."""
+    assert load(None, {"TUMEN_BUS": url}).bus == url
+
+
+@pytest.mark.parametrize("prefix", ["", ".news", "news.", "-news", "n" * 65, "näws", "a b"])
+def test_a_prefix_that_begins_no_topic_is_refused_by_name(prefix: str, tmp_path: Path) -> None:
+    """With a dot at its end, topics would have two."""
+    path = write(tmp_path, f'[kafka]\ntopic_prefix = "{prefix}"\n')
+    with pytest.raises(SettingsError, match=r"tumen\.toml:2: kafka\.topic_prefix: not the beginning"):
+        load(path, {})
+    with pytest.raises(SettingsError, match=r"^TUMEN_KAFKA__ENVIRONMENT: not the beginning of an id"):
+        load(None, {"TUMEN_KAFKA__ENVIRONMENT": f"{prefix}."})
+
+
+def test_prefixes_are_letters_digits_and_a_few_signs() -> None:
+    """As long as Kafka's names allow."""
+    for prefix in ("n", "n" * 64, "a.b-c_d", "9"):
+        assert load(None, {"TUMEN_KAFKA__TOPIC_PREFIX": prefix}).kafka.topic_prefix == prefix
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     """``--config`` with a wrong path is not ignored."""
     with pytest.raises(SettingsError, match="cannot be read"):
@@ -176,7 +247,7 @@ def test_credentials_of_kafka_that_do_not_go_together_are_named(
         (SCRAM | {"TUMEN_KAFKA__SASL_PASSWORD_REF": "hunter2"}, {}, "TUMEN_KAFKA__SASL_PASSWORD_REF"),
         (SASL | {"TUMEN_KAFKA__SASL_PASSWORD": "hunter2"}, {}, "TUMEN_KAFKA__SASL_PASSWORD"),
         ({"TUMEN_BUS": "kafka://tumen:hunter2@kafka:9092"}, {}, "TUMEN_BUS"),
-        ({}, {"bus": "kafka://kafka:9092?password=hunter2"}, "bus"),
+        ({}, {"bus": "kafka://kafka:9092?password=hunter2"}, "--bus"),
     ],
 )
 def test_a_secret_that_is_written_out_is_refused_and_not_repeated(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -12,7 +12,7 @@ from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedErr
 
 from services.bus.kafka.engine import ASK_S, REQUEST_BYTES_MAX, RETRY_S
 from services.bus.kafka.faults import bounded, told, translated
-from services.bus.ports import BusUnavailable
+from services.bus.ports import BusError, BusUnavailable
 from services.bus.topics import DAY_MS, KAFKA_SHARDS, TOPICS
 
 if TYPE_CHECKING:
@@ -69,6 +69,18 @@ def _plain(value: str) -> frozenset[str]:
     return frozenset(value.split(","))
 
 
+def shards_fault(have: Mapping[str, int], wanted: int) -> str | None:
+    """Return why sharded topics cannot have so many partitions; None: those that are there do."""
+    others = {name: count for name, count in sorted(have.items()) if count != wanted}
+    if not others:
+        return None
+    counts = "/".join(map(str, sorted(set(others.values()))))
+    return (
+        f"nothing was changed: {', '.join(others)} have {counts} partitions, not {wanted} (kafka.partitions); "
+        "the number stays, because a feed's partition follows from it"
+    )
+
+
 class TopicAdmin:
     """Creates and checks topics."""
 
@@ -97,9 +109,13 @@ class TopicAdmin:
         await self._client.close()
 
     async def create(self, names: Iterable[str] = tuple(TOPICS)) -> list[str]:
-        """Create the topics that are not there; return their names on the cluster."""
+        """Create the topics that are not there; return their names on the cluster.
+
+        BusError where there are sharded topics with another number of partitions: a feed is on one partition of each.
+        """
         async with bounded(CREATE_S, "topics"):
             there = set(await self._client.list_topics())
+            await self._demand_shards(there)
             copies = await self._copies()
             missing = [TOPICS[name] for name in names if self._names.topic(name) not in there]
             if not missing:
@@ -113,6 +129,14 @@ class TopicAdmin:
         made = [self._names.topic(topic.name) for topic in missing]
         await self._known(made)
         return made
+
+    async def _demand_shards(self, there: Collection[str]) -> None:
+        """Refuse to make topics beside sharded ones that were made with another number of partitions."""
+        sharded = [self._names.topic(topic.name) for topic in TOPICS.values() if not topic.partitions]
+        described = await self._client.describe_topics([name for name in sharded if name in there])
+        have = {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+        if fault := shards_fault(have, self._shards):
+            raise BusError(fault)
 
     async def _known(self, made: list[str]) -> None:
         """Wait until the cluster says of each topic who leads it: it answers before it knows."""

@@ -158,7 +158,10 @@ class Engine:
 
     def _demand(self, topic: str) -> None:
         if topic not in self._partitions:
-            message = f"topic {self.names.topic(topic)} is not on kafka://{self.cluster.address}: run `tumen topics create`"
+            message = (
+                f"topic {self.names.topic(topic)} is not on kafka://{self.cluster.address}: "
+                "run `tumen topics create`, or set the kafka.topic_prefix that its topics have"
+            )
             raise BusDamaged(message)
 
     def place(self, topic: str, partition: int) -> TopicPartition:
