@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from schemas.claim import Field_
 from schemas.verdict import Contribution, Evidence, ModelVersion, Verdict
 from services.classifier.features import features_of, tier_of
-from services.classifier.language import language_of
+from services.classifier.language import language_of, language_unread, told_surely
 from services.classifier.lexicon import Lexicon, load_lexicon
 from services.classifier.match import Matcher
 from services.classifier.reading import Words, read_sentences
@@ -88,11 +88,11 @@ def classify(item: Item, model: Model) -> Verdict:
 
 
 def held_back(item: Item, model: Model) -> tuple[bool, str | None]:
-    """Return whether the gate holds a story back, and its language: all that a line of it needs."""
+    """Return whether the gate holds a story back, and what script and feed say of its language."""
     low = _skimmed(item)
     if model.matcher.passes(low):
         return False, None
-    return True, language_of(low, item.language)[0]
+    return True, language_unread(low, item.language)
 
 
 def says_nothing(item: Item, model: Model) -> bool:
@@ -112,9 +112,12 @@ def read(item: Item, model: Model) -> Reading:
         ("text", item.text),
     )
     fields = tuple((name, make_view(raw)) for name, raw in given if raw or name == "title")
-    sample = " ".join(view.low[:LANGUAGE_SAMPLE_MAX] for _, view in fields)[:LANGUAGE_SAMPLE_MAX]
+    sample = " ".join(view.cased[:LANGUAGE_SAMPLE_MAX] for _, view in fields)[:LANGUAGE_SAMPLE_MAX]
     language, script = language_of(sample, item.language)
     languages = lists_for(language, script, model.lexicon)
+    if len(fields) > 1:  # a headline in one language over a summary in another: the words of both
+        told = {told_surely(view.cased[:LANGUAGE_SAMPLE_MAX]) for _, view in fields}
+        languages |= {name for name in told if name in model.lexicon.languages}
     hits = [model.matcher.hits(view, languages) for _, view in fields]
     sentences = read_sentences(fields, hits, Words.of(model.lexicon, languages))
     return Reading(language, fields, tuple(statements(sentences, model.lexicon, script)))

@@ -1,27 +1,21 @@
-"""Which language a text is in: by script and letters, by small words, else by what the feed declares."""
+"""Which language a text is in: by script, by letters, then by a statistical identifier; else what the feed declares."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 # Enough to tell a script by; the rest of a long text adds time, not certainty.
 SAMPLE_LENGTH_MAX = 300
-VOTES_SAMPLE_MAX = 200
-_LETTER_LANGUAGES = {
-    **dict.fromkeys("ąćęłńśźż", "pl"),
-    **dict.fromkeys("ñ¿¡", "es"),
-    **dict.fromkeys("çœêûëî", "fr"),
-    **dict.fromkeys("ßü", "de"),
-    "å": "sv",
-    "ì": "it",
-}
-"""Letters that one of our languages has nearly to itself; each kind counts as one small word."""
 DECLARED_MAX = 512
 """Different language tags remembered; a feed list has a few dozen."""
-# Fewer small words than this prove nothing (a headline often has one).
-VOTES_MIN = 2
+CERTAIN = 0.7
+"""A guess below this is none: names alone are in no language."""
+CERTAIN_AGAINST = 0.9
+"""A guess that contradicts the feed must be as good as this."""
 
 _SCRIPTS = re.compile(
     "(?P<hangul>[\uac00-\ud7a3])|(?P<kana>[\u3041-\u30fa])|(?P<han>[\u4e00-\u9fff])"
@@ -30,8 +24,6 @@ _SCRIPTS = re.compile(
 _FOREIGN = re.compile("[\u0370-\u1dff\u3040-\ud7a3]")
 """Any letter of a script that is not Latin; typographic signs (U+2000 and on) are not among them."""
 _OTHER = re.compile("[\u0370-\u03ff\u0590-\u05ff\u0900-\u0e7f\u10a0-\u10ff]")
-_NOT_ARABIC = frozenset("پچگژے")
-"""Letters of Persian and Urdu."""
 _SIMPLIFIED = frozenset(
     "国这们个为来时发对说会学实现样关点东车长门见马龙罗军战乌韩进还开间问题导弹总统话两鲜"
 )
@@ -41,7 +33,29 @@ _TRADITIONAL = frozenset(
 
 SCRIPT_OF = {
     **dict.fromkeys(
-        ("en", "de", "fr", "es", "pl", "sv", "it", "pt", "nl", "da", "no", "fi", "cs", "tr"), "latin"
+        (
+            "en",
+            "de",
+            "fr",
+            "es",
+            "pl",
+            "sv",
+            "it",
+            "pt",
+            "nl",
+            "da",
+            "no",
+            "fi",
+            "cs",
+            "sk",
+            "hu",
+            "ro",
+            "tr",
+            "hr",
+            "id",
+            "vi",
+        ),
+        "latin",
     ),
     **dict.fromkeys(("ru", "uk", "bg", "be", "sr", "kk", "mk"), "cyrillic"),
     **dict.fromkeys(("ar", "fa", "ur"), "arabic"),
@@ -50,20 +64,9 @@ SCRIPT_OF = {
     "zh-Hans": "han",
     "zh-Hant": "han",
 }
-
-_SMALL_WORDS = {
-    "en": "the of to and in for is on with as at from by that his was are has after over will its says be it new",
-    "de": "der die das und ist im den von zu mit sich auf für ein eine dem nicht des wird nach auch bei sind aus wie",
-    "fr": "le la les des et est du de en un une pour dans sur au par qui que pas ce avec son sont plus ses aux à a été ont aurait selon cette il d'un d'une",
-    "es": "a el la los las de del y en un una por con para que se su al es como más lo sus ha sobre entre",
-    "pl": "w z na do się nie że i o jest po od za przez dla jak są oraz to ma już co po tym został może",
-    "sv": "och att det som en på är för av med den till i inte har om ett var från sig de kan efter vid",
-    "it": "il di che la e del un per una in con non le della si dei è gli al sono più nel alla da ha",
-}
-_WORD_LANGUAGES: dict[str, tuple[str, ...]] = {}
-for _language, _words in _SMALL_WORDS.items():
-    for _word in set(_words.split()):
-        _WORD_LANGUAGES[_word] = (*_WORD_LANGUAGES.get(_word, ()), _language)
+"""Our languages and their neighbours: without those, a Portuguese text would have to be Spanish."""
+GUESSED = ("latin", "cyrillic", "arabic")
+"""Scripts that many languages share."""
 
 
 @lru_cache(maxsize=DECLARED_MAX)
@@ -78,19 +81,34 @@ def declared_language(hint: str | None) -> str | None:
     return primary if 2 <= len(primary) <= 3 and primary.isalpha() else None  # noqa: PLR2004 - ISO 639
 
 
-def language_of(low: str, hint: str | None) -> tuple[str | None, str]:
-    """Return (language or None, script) of a folded text; a declared language counts where the text cannot tell."""
-    declared = declared_language(hint)
+def language_of(text: str, hint: str | None) -> tuple[str | None, str]:
+    """Return (language or None, script) of a text; a declared language counts where the text cannot tell."""
+    script = script_of(text)
+    declared = _declared(hint, script)
+    told, certainty = _told(text, script)
+    needed = CERTAIN if declared is None else CERTAIN_AGAINST
+    return told if told is not None and certainty >= needed else declared, script
+
+
+def told_surely(text: str) -> str | None:
+    """Return the language that a text is in without any doubt worth naming, whatever the feed declares."""
+    told, certainty = _told(text, script_of(text))
+    return told if certainty >= CERTAIN_AGAINST else None
+
+
+def language_unread(low: str, hint: str | None) -> str | None:
+    """Return what script and feed say of a text that nobody will read: the same for every text of a feed."""
     script = script_of(low)
-    told = _told(low, script)
-    if told is not None:
-        return told, script
-    if declared is not None and SCRIPT_OF.get(declared, script) in {
-        script,
-        "han" if script == "kana" else script,
-    }:
-        return declared, script
-    return None, script
+    return _declared(hint, script) or {"hangul": "ko", "kana": "ja"}.get(script)
+
+
+def _declared(hint: str | None, script: str) -> str | None:
+    """Return the declared language unless the script contradicts it."""
+    declared = declared_language(hint)
+    if declared is None:
+        return None
+    fits = SCRIPT_OF.get(declared, script) in {script, "han" if script == "kana" else script}
+    return declared if fits else None
 
 
 def script_of(low: str) -> str:
@@ -112,21 +130,20 @@ def script_of(low: str) -> str:
     return script if counts[script] * 4 >= sum(map(str.isalpha, sample)) else "latin"
 
 
-def _told(low: str, script: str) -> str | None:
-    """Return what the text itself says."""
+def _told(text: str, script: str) -> tuple[str | None, float]:
+    """Return what the text itself says, and how sure that is, from 0 to 1."""
     match script:
-        case "hangul" | "kana":
-            return "ko" if script == "hangul" else "ja"
+        case "hangul":
+            return "ko", 1.0
+        case "kana":
+            return "ja", 1.0
         case "han":
-            return _chinese(low)
-        case "cyrillic":
-            return _cyrillic(low)
-        case "arabic" if not _NOT_ARABIC.intersection(low):
-            return "ar"
-        case "latin":
-            return _latin(low)
+            return _chinese(text), 1.0
+        case _ if script in GUESSED:
+            language, certainty = _identifier(script).classify(text[:SAMPLE_LENGTH_MAX])
+            return str(language), float(certainty)
         case _:
-            return None
+            return None, 0.0
 
 
 def _chinese(low: str) -> str | None:
@@ -138,29 +155,9 @@ def _chinese(low: str) -> str | None:
     return "zh-Hans" if simplified > traditional else "zh-Hant"
 
 
-def _cyrillic(low: str) -> str | None:
-    if any(letter in low for letter in "ўәқғң"):
-        return None
-    sample = low[:SAMPLE_LENGTH_MAX]
-    ukrainian = sum(map(sample.count, "іїєґ"))
-    russian = sum(map(sample.count, "ыэъ"))
-    if ukrainian == russian:
-        return None
-    return "uk" if ukrainian > russian else "ru"
-
-
-def _latin(low: str) -> str | None:
-    votes: dict[str, int] = {}
-    for word in low[:VOTES_SAMPLE_MAX].split():
-        if word in _WORD_LANGUAGES:
-            for language in _WORD_LANGUAGES[word]:
-                votes[language] = votes.get(language, 0) + 1
-    if not low.isascii():
-        for letter in _LETTER_LANGUAGES.keys() & set(low[:VOTES_SAMPLE_MAX]):
-            language = _LETTER_LANGUAGES[letter]
-            votes[language] = votes.get(language, 0) + 1
-    if not votes:
-        return None
-    best = max(votes.values())
-    leaders = [language for language, count in votes.items() if count == best]
-    return leaders[0] if best >= VOTES_MIN and len(leaders) == 1 else None
+@cache
+def _identifier(script: str) -> LanguageIdentifier:
+    """Return py3langid's identifier for a script's languages (Lui and Baldwin 2012); some tenths of a second, once."""
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages([language for language, its in SCRIPT_OF.items() if its == script])
+    return identifier

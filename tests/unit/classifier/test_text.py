@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.classifier.language import declared_language, language_of, script_of
+from services.classifier.language import declared_language, language_of, language_unread, script_of
 from services.classifier.sentences import sentences
 from services.classifier.text import fold, make_view, skim
 
@@ -92,15 +92,16 @@ def test_a_run_without_stops_is_cut() -> None:
         ("两国领导人会见", "zh-Hans"),
         ("兩國領導人會見", "zh-Hant"),
         ("朝鲜 北韓", None),
-        ("Қазақстан мен Ресей келісімге қол қойды", None),
+        ("Қазақстан мен Ресей келісімге қол қойды", "kk"),
+        ("Os líderes dos dois países encontraram-se na cidade", "pt"),
         ("التقى الزعيمان", "ar"),
         ("Οι ηγέτες", None),
         ("", None),
     ],
 )
-def test_languages_are_told_by_script_letters_and_small_words(text: str, language: str | None) -> None:
+def test_a_language_is_told_and_its_neighbours_are_not_taken_for_it(text: str, language: str | None) -> None:
     """Unknown says None."""
-    assert language_of(fold(text), None)[0] == language
+    assert language_of(text, None)[0] == language
 
 
 def test_a_declared_language_counts_only_where_the_text_cannot_tell() -> None:
@@ -108,6 +109,10 @@ def test_a_declared_language_counts_only_where_the_text_cannot_tell() -> None:
     assert language_of("лидеры встретились и подписали", "uk")[0] == "ru"
     assert language_of("kim putin", "pl-PL")[0] == "pl"
     assert language_of("kim putin", "ru")[0] is None
+    assert language_unread("两国领导人会见", "zh-TW") == "zh-Hant"
+    assert language_unread("лидеры встретились", "uk") == "uk"
+    assert language_unread("лидеры встретились", None) is None
+    assert language_unread("정상들이 만났다", "en") == "ko"
     assert declared_language("zh_TW") == "zh-Hant"
     assert declared_language("english please") is None
     assert script_of("Δ") == "other"
