@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 
 # Longer tags exist (inline images as data URLs); they are read as text, which harms nothing and keeps the scan linear.
 TAG_LENGTH_MAX = 2_000
 
+# What NFC writes as one character: letters with marks of their own, Hangul in its parts, compatibility ideographs.
+_COMPOSED = "[^\\W\\d_][\u0300-\u036f\u0653-\u0655\u3099\u309a]+|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|[\uf900-\ufaff]"
 _INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff\u061c\u202a-\u202e\u2066-\u2069\u0640\u064b-\u0652"
-_SPECIAL = re.compile(
+_PLAIN = (
     rf"<(?P<tag>[A-Za-z/!][^<>]{{0,{TAG_LENGTH_MAX}}})>"
     r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
     r"|(?P<space>[^\S ]\s*|[ ]\s+)"
     rf"|(?P<invisible>[{_INVISIBLE}]+)"
 )
+# A text in composed form, as nearly all are, is not searched for what may be composed.
+_SPECIAL = re.compile(f"{_PLAIN}|(?P<parts>(?!))")
+_SPECIAL_PARTED = re.compile(f"{_PLAIN}|(?P<parts>{_COMPOSED})")
 # One of these stands in every text that hides characters inside words; asking is cheaper than replacing.
 _OFTEN_INVISIBLE = (
     "\u00ad",
@@ -37,6 +43,20 @@ _OFTEN_INVISIBLE = (
 # Splitting and joining costs more than all else here; a text with single spaces needs none of it.
 _GAPS = ("\n", "  ", "\t", "\r", "\u3000", "\u2009")
 _INVISIBLE_RUN = re.compile(rf"[{_INVISIBLE}]+")
+# Fullwidth letters, digits and minus, halfwidth katakana: as old terminals write them, one for one.
+_WIDE = re.compile("[\uff0d\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff65-\uff9f]")
+_WIDTHS = {
+    code: ord(unicodedata.normalize("NFKC", chr(code)))
+    for code in (
+        0xFF0D,
+        *range(0xFF10, 0xFF1A),
+        *range(0xFF21, 0xFF3B),
+        *range(0xFF41, 0xFF5B),
+        *range(0xFF65, 0xFFA0),
+    )
+}
+# No name of ours is written wide without one of these; asking is cheaper than searching.
+_OFTEN_WIDE = ("ﾞ", "ﾟ", "ｷ", "ｎ", "Ｎ", "ｋ", "Ｋ")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLOCK_TAG = re.compile(
     r"/?(?:p|div|br|hr|li|ul|ol|dl|dt|dd|tr|td|th|table|h[1-6]|blockquote|section|article|header|footer|figure"
@@ -88,11 +108,20 @@ def without_surrogates(text: str) -> str:
     return _SURROGATE.sub(REPLACEMENT, text)
 
 
+def _levelled(text: str) -> str:
+    """Return the text with letters in their usual width, of the same length."""
+    return text.translate(_WIDTHS) if _WIDE.search(text) else text
+
+
 def skim(*fields: str) -> str:
     """Return the fields as the gate reads them: folded, entities decoded, spaces levelled; places are lost."""
     joined = " ".join(fields)
     if "&" in joined:
         joined = html.unescape(joined)
+    if not joined.isascii():
+        if any(mark in joined for mark in _OFTEN_WIDE):
+            joined = _levelled(joined)
+        joined = unicodedata.normalize("NFC", joined)
     low = fold(joined)
     if not low.isascii() and any(mark in low for mark in _OFTEN_INVISIBLE):
         low = _INVISIBLE_RUN.sub("", low)
@@ -133,13 +162,14 @@ class View:
 
 def make_view(raw: str) -> View:
     """Return the view of a field: inline tags and invisible characters gone, entities decoded, space runs one space."""
-    clean = without_surrogates(raw)
+    clean = _levelled(without_surrogates(raw))
+    special = _SPECIAL if unicodedata.is_normalized("NFC", clean) else _SPECIAL_PARTED
     parts: list[str] = []
     starts: list[int] = []
     origins: list[tuple[int, int]] = []
     breaks: list[int] = []
     done = length = 0
-    for token in _SPECIAL.finditer(clean):
+    for token in special.finditer(clean):
         if token.start() > done:
             parts.append(clean[done : token.start()])
             starts.append(length)
@@ -170,6 +200,8 @@ def _reading(token: re.Match[str], text: str) -> tuple[str, bool]:
         if _INVISIBLE_RUN.fullmatch(decoded):
             return "", False
         return (" " if decoded.isspace() else decoded), False
+    if token["parts"] is not None:
+        return unicodedata.normalize("NFC", token["parts"]), False
     if token["space"] is not None:
         # A line that goes on in lower case was wrapped; any other line end ends the statement.
         wrapped = text[token.end() : token.end() + 1].islower() and token["space"].count("\n") == 1

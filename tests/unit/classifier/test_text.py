@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from services.classifier.language import declared_language, language_of, language_unread, script_of
@@ -31,6 +33,11 @@ def words_at(raw: str, needle: str) -> str:
         ("a < b and Kim", "kim", "Kim"),
         ("\ud800 Kim", "kim", "Kim"),
         ("صَوَاريخ", "صواريخ", "صَوَاريخ"),
+        (unicodedata.normalize("NFD", "새 북한 포탄"), "북한", unicodedata.normalize("NFD", "북한")),
+        (unicodedata.normalize("NFD", "Płóciennik i Йосиф"), "йосиф", unicodedata.normalize("NFD", "Йосиф")),
+        ("\uf963韓、ロシアに", "北韓", "\uf963韓"),
+        ("新型ﾐｻｲﾙをﾛｼｱｶﾞﾜに", "ロシアガワ", "ﾛｼｱｶﾞﾜ"),
+        ("ＫＮ－２３の残骸", "kn 23", "ＫＮ－２３"),
     ],
 )
 def test_a_view_points_back_into_the_text_as_given(raw: str, needle: str, given: str) -> None:
@@ -48,6 +55,8 @@ def test_the_gate_reads_through_markup_and_entities() -> None:
     """Entities and hidden characters do not hide a key from the gate."""
     assert "north korea" in skim("North&nbsp;Ko\u00adrea")
     assert "kim jong un" in skim("Kim  Jong-Un", "x")
+    assert "북한" in skim(unicodedata.normalize("NFD", "북한"))
+    assert "ピョンヤン" in skim("ﾋﾟｮﾝﾔﾝから")
 
 
 @pytest.mark.parametrize(
