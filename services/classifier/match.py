@@ -18,7 +18,8 @@ from services.classifier.text import without_surrogates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.classifier.lexicon import Entry, Form, Lexicon
+    from services.classifier.forms import Entry, Form
+    from services.classifier.lexicon import Lexicon
     from services.classifier.text import View
 
 # An Arabic word may carry and, so, in, for, like, will and the article before it, and a pronoun or plural after it.

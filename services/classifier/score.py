@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from services.classifier.lexicon import LexiconError
+from services.classifier.forms import LexiconError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.classifier.classify import load_model
-from services.classifier.lexicon import LexiconError, load_lexicon
+from services.classifier.forms import LexiconError
+from services.classifier.lexicon import load_lexicon
 from services.classifier.score import load_weights
 
 LANGUAGES = {"en", "ru", "uk", "ko", "ja", "zh-Hans", "zh-Hant", "de", "fr", "es", "ar", "pl", "sv", "it"}

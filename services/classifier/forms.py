@@ -1,0 +1,158 @@
+"""A page of data and the forms on it: read, checked, every fault said with file, line and what is wrong.
+
+Word lists and claim cues are written alike: a table of names, each with its forms (``data/MODEL.md``).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from services.classifier.text import fold
+
+if TYPE_CHECKING:
+    import hashlib
+    from importlib.resources.abc import Traversable
+
+SCRIPTS = frozenset({"latin", "cyrillic", "arabic", "hangul", "kana", "han"})
+# The tables of a page, and what a name in each is.
+KINDS = {
+    "terms": "concept",
+    "masks": "mask",
+    "frames": "frame",
+    "cues": "cue",
+    "materiel": "category",
+    "claimants": "claimant",
+    "units": "unit",
+    "operators": "operator",
+    "numbers": "number",
+}
+# A repeated group that repeats inside may take time without end on a text made for it.
+BOMB = re.compile(r"\((?:[^()\\]|\\.)*(?:[*+]|\{\d+,\d*\})(?:[^()\\]|\\.)*\)[*+{]")
+# Scripts written without spaces, or with particles glued on: a form matches inside a longer run.
+GLUED = frozenset({"hangul", "kana", "han"})
+
+
+class LexiconError(Exception):
+    """A word list is wrong; the message names file, line and fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way a term is written, ready to be compared with a folded text."""
+
+    term: str
+    literal: str
+    left: bool
+    right: bool
+    cased: str | None = None
+    pattern: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A form in a language, and what it stands for: a concept, a mask or a frame."""
+
+    language: str
+    script: str
+    target: str
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A TOML file as text and as a table, so that a fault can name its line."""
+
+    name: str
+    text: str
+    table: dict[str, Any]
+
+    def fail(self, what: str, needle: str = "", occurrence: int = 1) -> NoReturn:
+        """Raise an error that points at the given occurrence of a string."""
+        found = [match.start() for match in re.finditer(re.escape(needle), self.text)] if needle else []
+        place = found[min(occurrence, len(found)) - 1] if found else 0
+        line = self.text.count("\n", 0, place) + 1
+        message = f"{self.name}:{line}: {what}"
+        raise LexiconError(message)
+
+
+def read_page(path: Traversable, digest: hashlib._Hash) -> Page:
+    """Return a file as a page; its bytes go into the digest."""
+    raw = path.read_bytes()
+    digest.update(raw)
+    try:
+        text = raw.decode()
+        return Page(path.name, text, tomllib.loads(text))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{path.name}: {error}"
+        raise LexiconError(message) from error
+
+
+def header(page: Page) -> tuple[str, str]:
+    """Return (language, script) as the head of a page says, checked against the file's name."""
+    language, script = page.table.get("language"), page.table.get("script")
+    if not isinstance(language, str) or page.name != f"{language}.toml":
+        page.fail(f"language {language!r} does not fit the file's name", "language")
+    if script not in SCRIPTS:
+        page.fail(f"unknown script {script!r}; known: {', '.join(sorted(SCRIPTS))}", "script")
+    if not page.table.get("source"):
+        page.fail("no source: say where the words come from", "language")
+    return language, str(script)
+
+
+def entries_of(page: Page, kind: str, known: dict[str, str], language: str, script: str) -> list[Entry]:
+    """Return the entries of one table of a list: terms, masks or frames."""
+    entries: list[Entry] = []
+    for name, written in page.table.get(kind, {}).items():
+        if name not in known:
+            page.fail(f"unknown {KINDS[kind]} {name!r}", name)
+        entries.extend(
+            Entry(language, script, known[name], form) for form in _forms(page, name, written, script)
+        )
+    return entries
+
+
+def _forms(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
+    seen: set[tuple[str, str | None, bool, bool, str]] = set()
+    forms: list[Form] = []
+    for item in written:
+        form = _form(page, where, item, script)
+        pattern = form.pattern.pattern if form.pattern else ""
+        identity = (form.literal, form.cased, form.left, form.right, pattern)
+        if identity in seen:
+            page.fail(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
+        seen.add(identity)
+        forms.append(form)
+    return forms
+
+
+def _form(page: Page, where: str, item: Any, script: str) -> Form:
+    if isinstance(item, dict):
+        return _pattern_form(page, where, item)
+    if not isinstance(item, str) or not item.strip("=* "):
+        page.fail(f"{where}: empty form {item!r}", f'"{item}"')
+    if item.startswith("="):
+        return Form(item, fold(item[1:]), left=True, right=True, cased=item[1:])
+    glued = script in GLUED
+    left = not (glued or item.startswith("*"))
+    right = not (glued or item.endswith("*"))
+    body = fold(item).strip("*")
+    if "*" not in body:
+        return Form(item, body, left=left and body[0].isalnum(), right=right and body[-1].isalnum())
+    pattern = re.compile(r"\w*".join(map(re.escape, body.split("*"))) + ("" if right else r"\w*"))
+    return Form(item, body.split("*")[0], left=left, right=right, pattern=pattern)
+
+
+def _pattern_form(page: Page, where: str, item: dict[str, str]) -> Form:
+    literal, pattern = item.get("at", ""), item.get("re", "")
+    if not literal or not pattern:
+        page.fail(f"{where}: a pattern needs `at` and `re`", where)
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        page.fail(f"{where}: pattern {pattern!r}: {error}", pattern)
+    if BOMB.search(pattern):
+        page.fail(f"{where}: pattern {pattern!r} repeats a repeat, which may never end", pattern)
+    return Form(literal, literal, left=False, right=False, pattern=compiled)
