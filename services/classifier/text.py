@@ -17,7 +17,8 @@ TAG_LENGTH_MAX = 2_000
 
 # What NFC writes as one character: letters with marks of their own, Hangul in its parts, compatibility ideographs.
 _COMPOSED = "[^\\W\\d_][\u0300-\u036f\u0653-\u0655\u3099\u309a]+|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|[\uf900-\ufaff]"
-_INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff\u061c\u202a-\u202e\u2066-\u2069\u0640\u064b-\u0652"
+# U+0301: a stress mark where it has not become part of a letter.
+_INVISIBLE = "\u00ad\u0301\u200b-\u200f\u2060\ufeff\u061c\u202a-\u202e\u2066-\u2069\u0640\u064b-\u0652"
 _PLAIN = (
     rf"<(?P<tag>[A-Za-z/!][^<>]{{0,{TAG_LENGTH_MAX}}})>"
     r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
@@ -35,6 +36,7 @@ _OFTEN_INVISIBLE = (
     "\u200d",
     "\u2060",
     "\ufeff",
+    "\u0301",
     "\u0640",
     "\u064e",
     "\u064b",
@@ -87,6 +89,17 @@ _FOLDED = (
 )
 REPLACEMENT = "\ufffd"
 
+# Letters that look alike, folded: Latin, and the Cyrillic ones that stand for them or are stood for by them.
+_LATIN_ALIKE, _CYRILLIC_ALIKE = "aeopcxyikmthb", "аеорсхуікмтнв"
+_TO_CYRILLIC = str.maketrans(_LATIN_ALIKE, _CYRILLIC_ALIKE)
+_TO_LATIN = str.maketrans(_CYRILLIC_ALIKE, _LATIN_ALIKE)
+_ALIKE = frozenset(_LATIN_ALIKE + _CYRILLIC_ALIKE)
+_CYRILLIC = "\u0430-\u045f\u0491"
+_MEETING = re.compile(f"[a-z](?:(?=[{_CYRILLIC}])|(?<=[{_CYRILLIC}].))")
+_LETTERS = re.compile(f"[a-z{_CYRILLIC}]+")
+# Nearly every text with a Cyrillic letter has one of these; asking is cheaper than searching.
+_OFTEN_ALIKE = "аеоісрухкднтв"
+
 
 def fold(text: str) -> str:
     """Return the text lower-cased and levelled for matching, of the same length, place for place."""
@@ -100,7 +113,20 @@ def fold(text: str) -> str:
     for odd, plain in _FOLDED:
         if odd in low:
             low = low.replace(odd, plain)
+    if any(letter in low for letter in _OFTEN_ALIKE) and _MEETING.search(low):
+        low = _LETTERS.sub(_one_alphabet, low)
     return low
+
+
+def _one_alphabet(word: re.Match[str]) -> str:
+    """Return a word with letters of the other alphabet that only look right put into its own: Latin p in КНДР."""
+    letters = word.group()
+    if not _MEETING.search(letters):
+        return letters
+    telling = {letter.isascii() for letter in letters if letter not in _ALIKE}
+    if len(telling) > 1:
+        return letters
+    return letters.translate(_TO_LATIN if True in telling else _TO_CYRILLIC)
 
 
 def without_surrogates(text: str) -> str:
@@ -201,7 +227,7 @@ def _reading(token: re.Match[str], text: str) -> tuple[str, bool]:
             return "", False
         return (" " if decoded.isspace() else decoded), False
     if token["parts"] is not None:
-        return unicodedata.normalize("NFC", token["parts"]), False
+        return _INVISIBLE_RUN.sub("", unicodedata.normalize("NFC", token["parts"])), False
     if token["space"] is not None:
         # A line that goes on in lower case was wrapped; any other line end ends the statement.
         wrapped = text[token.end() : token.end() + 1].islower() and token["space"].count("\n") == 1

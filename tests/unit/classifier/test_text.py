@@ -37,12 +37,22 @@ def words_at(raw: str, needle: str) -> str:
         (unicodedata.normalize("NFD", "Płóciennik i Йосиф"), "йосиф", unicodedata.normalize("NFD", "Йосиф")),
         ("\uf963韓、ロシアに", "北韓", "\uf963韓"),
         ("新型ﾐｻｲﾙをﾛｼｱｶﾞﾜに", "ロシアガワ", "ﾛｼｱｶﾞﾜ"),
+        ("Се\u0301верный край", "северный", "Се\u0301верный"),
+        ("Се\u0301верный \u0438\u0306од", "северный йод", "Се\u0301верный \u0438\u0306од"),
+        ("PФ и КHДP", "кндр", "КHДP"),  # Latin P, H, P
+        ("Nоrth Kоrea", "north korea", "Nоrth Kоrea"),  # Cyrillic о
         ("ＫＮ－２３の残骸", "kn 23", "ＫＮ－２３"),
     ],
 )
 def test_a_view_points_back_into_the_text_as_given(raw: str, needle: str, given: str) -> None:
     """Markup, entities, soft hyphens and space runs are read through, and stay in the span."""
     assert words_at(raw, needle) == given
+
+
+@pytest.mark.parametrize("text", ["fpvдрон", "xакер", "iphone и vpn", "ціна coca cola"])
+def test_a_word_of_two_alphabets_stays_unless_one_of_them_only_looks_so(text: str) -> None:
+    """Latin x before акер is a Cyrillic letter; fpv before дрон is not, nor is a Latin name in a Cyrillic text."""
+    assert fold(text) == text.replace("xа", "\u0445а")
 
 
 @pytest.mark.parametrize("text", ["İSTANBUL", "Straße ẞ", "ΣΊΣΥΦΟΣ", "Ёлка", "أحمد", "ǅ"])
@@ -55,6 +65,8 @@ def test_the_gate_reads_through_markup_and_entities() -> None:
     """Entities and hidden characters do not hide a key from the gate."""
     assert "north korea" in skim("North&nbsp;Ko\u00adrea")
     assert "kim jong un" in skim("Kim  Jong-Un", "x")
+    assert "северный" in skim("Се\u0301верный")
+    assert "кндр" in skim("КHДP")
     assert "북한" in skim(unicodedata.normalize("NFD", "북한"))
     assert "ピョンヤン" in skim("ﾋﾟｮﾝﾔﾝから")
 
