@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from schemas import Feed, Subscriber
 from services.bootstrap.reading import latest
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
     from services.poller.feedlist import FeedList
     from services.settings import Settings
     from services.text.tables import Problem
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an import did to the log, in entries of the list; only ``removed`` are of the log alone."""
+
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
 
 
 def read_list(path: str) -> bytes:
@@ -73,7 +87,9 @@ async def import_settings_lists(bus: Bus, settings: Settings, now: datetime, *, 
         await import_subscribers(bus, people, settings.subscribers, now)
 
 
-async def import_feeds(bus: Bus, found: FeedList, name: str, now: datetime, *, replace: bool = False) -> None:
+async def import_feeds(
+    bus: Bus, found: FeedList, name: str, now: datetime, *, replace: bool = False
+) -> Changes:
     """Put a feed list on the log; with ``replace``, feeds that it does not name are removed."""
     from services.poller.feedlist import feed_messages
 
@@ -81,17 +97,18 @@ async def import_feeds(bus: Bus, found: FeedList, name: str, now: datetime, *, r
     partitions = await bus.partitions(FEEDS.name)
     await bus.append(feed_messages(found.feeds, known, partitions, now, replace=replace))
     log.emit("feeds.imported", file=name, feeds=len(found.feeds), skipped=len(found.problems))
+    return _changes(known, {feed.id: feed for feed in found.feeds}, replace=replace)
 
 
 async def import_subscribers(
     bus: Bus, found: SubscriberList, name: str, now: datetime, *, replace: bool = False
-) -> None:
+) -> Changes:
     """Put a subscriber list on the log; with ``replace``, subscribers that it does not name are removed."""
     from services.alerter.subscriberlist import subscriber_messages
 
     known = {one.id: one async for one in latest(bus, SUBSCRIBERS, Subscriber)}
     fresh = [one for one in found.subscribers if known.get(one.id) != one]
-    listed = {one.id for one in found.subscribers}
+    listed = {one.id: one for one in found.subscribers}
     unlisted = [key for key in known if key not in listed]
     await bus.append(subscriber_messages(fresh, at=stamp(now), known=unlisted, replace=replace))
     log.emit(
@@ -100,6 +117,14 @@ async def import_subscribers(
         subscribers=len(found.subscribers),
         skipped=len(found.problems),
     )
+    return _changes(known, listed, replace=replace)
+
+
+def _changes(known: Mapping[str, T], listed: Mapping[str, T], *, replace: bool) -> Changes:
+    both = listed.keys() & known.keys()
+    unchanged = sum(known[key] == listed[key] for key in both)
+    removed = len(known) - len(both) if replace else 0
+    return Changes(len(listed) - len(both), len(both) - unchanged, removed, unchanged)
 
 
 def _warn(problems: Sequence[Problem]) -> None:

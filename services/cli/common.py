@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +14,8 @@ from services.settings import Settings, SettingsError, load, process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from services.bootstrap.imports import Changes
 
 C = TypeVar("C", bound="Callable[..., Any]")
 
@@ -49,6 +52,14 @@ class TumenGroup(click.Group):
 def counted(number: int, noun: str) -> str:
     """Return ``1 feed``, ``1,250 feeds``; the noun is one that takes an s."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def changes_line(name: str, noun: str, listed: int, problems: int, changes: Changes) -> str:
+    """Return what an import did, in one line."""
+    did = ", ".join(f"{getattr(changes, field.name):,} {field.name}" for field in fields(changes))
+    return f"{name}: {counted(listed, noun)}: {did}" + (
+        f"; {counted(problems, 'problem')}" if problems else ""
+    )
 
 
 def config_options(command: C) -> C:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.common import FAILED, bus_option, config_options, counted, settings_from
+from services.cli.common import FAILED, bus_option, changes_line, config_options, settings_from
 
 if TYPE_CHECKING:
     from schemas import Feed
+    from services.bootstrap.imports import Changes
     from services.settings import Settings
 
 
@@ -35,6 +36,8 @@ def import_list(
 ) -> None:
     """Put the feeds of FILE (OPML or TOML) on the log; what is wrong is said by line, the good ones are taken.
 
+    A list without a feed changes nothing, also with --replace.
+
     Example: tumen feeds import feeds.opml --replace
     """
     from services.bootstrap import open_bus
@@ -49,16 +52,16 @@ def import_list(
     if strict and found.problems:
         click.echo("nothing imported (--strict)", err=True)
         sys.exit(FAILED)
-
-    async def run() -> None:
-        async with open_bus(settings.bus, settings.kafka) as opened:
-            await import_feeds(opened, found, file, SystemClock().now(), replace=replace)
-
-    asyncio.run(run())
-    skipped = f", {counted(len(found.problems), 'problem')}" if found.problems else ""
-    click.echo(f"{file}: {counted(len(found.feeds), 'feed')}{skipped}", err=True)
-    if found.problems and not found.feeds:
+    if not found.feeds:
+        click.echo(f"{file}: no feeds in this file; nothing imported", err=True)
         sys.exit(FAILED)
+
+    async def run() -> Changes:
+        async with open_bus(settings.bus, settings.kafka) as opened:
+            return await import_feeds(opened, found, file, SystemClock().now(), replace=replace)
+
+    changes = asyncio.run(run())
+    click.echo(changes_line(file, "feed", len(found.feeds), len(found.problems), changes), err=True)
 
 
 @feeds.command("list")

@@ -30,24 +30,28 @@ PUBLISH_ALL = click.option(
 
 
 def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what every live command takes."""
-    for option in (
-        click.option(
-            "--feeds",
-            metavar="FILE",
-            help="Feed list (OPML or TOML), imported at the start; on Kafka only `tumen feeds import` does.",
-        ),
-        click.option(
-            "--subscribers",
-            metavar="FILE",
-            help="Subscriber list (TOML), likewise; on Kafka: `tumen subscribers import`.",
-        ),
-        click.option(
-            "--strict", is_flag=True, help="End at the first fault in a list; else good entries run."
-        ),
-        click.option("--health-port", metavar="0|PORT|off", help="Port of /live, /ready, /metrics; 0: any."),
-        bus_option,
-        config_options,
+    """Add what every live command takes; help lists them in this order."""
+    for option in reversed(
+        (
+            bus_option,
+            click.option(
+                "--feeds",
+                metavar="FILE",
+                help="Feed list (OPML or TOML), imported at the start; on Kafka only `tumen feeds import` does.",
+            ),
+            click.option(
+                "--subscribers",
+                metavar="FILE",
+                help="Subscriber list (TOML), likewise; on Kafka only `tumen subscribers import` does.",
+            ),
+            click.option(
+                "--strict", is_flag=True, help="End at the first fault in a list; else good entries run."
+            ),
+            click.option(
+                "--health-port", metavar="0|PORT|off", help="Port of /live, /ready, /metrics; 0: any."
+            ),
+            config_options,
+        )
     ):
         command = option(command)
     return command

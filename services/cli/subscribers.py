@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from services.cli.common import FAILED, bus_option, config_options, counted, settings_from
+from services.cli.common import (
+    FAILED,
+    UnreadableError,
+    bus_option,
+    changes_line,
+    config_options,
+    settings_from,
+)
 
 if TYPE_CHECKING:
     from schemas.common import Wire
+    from services.alerter.subscriberlist import SubscriberList
+    from services.bootstrap.imports import Changes
     from services.settings import Settings
+
+ARGUMENTS = {"id": "SUBSCRIBER", "channel": "CHANNEL", "secret_ref": "--secret-ref"}
+"""What the fields of a subscriber are called on the command line."""
 
 
 @click.group()
@@ -27,18 +38,30 @@ def subscribers() -> None:
 @subscribers.command("import")
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--replace", is_flag=True, help="Also remove the subscribers that the file does not name.")
+@click.option("--strict", is_flag=True, help="Import nothing if anything in the file is wrong.")
 @bus_option
 @config_options
 def import_list(
-    file: str, replace: bool, bus: str | None, config: str | None, log_format: str | None
+    file: str, replace: bool, strict: bool, bus: str | None, config: str | None, log_format: str | None
 ) -> None:
     """Put the subscribers of FILE (TOML) on the log; what is wrong is said by line, the good ones are taken.
 
+    A list that holds a secret or names a channel that there is not is refused as a whole.
+
     Example: tumen subscribers import subscribers.toml
     """
+    from services.alerter.subscriberlist import read_subscribers
     from services.bootstrap.imports import read_list
 
-    _import(read_list(file), file, settings_from(config, log_format, bus=bus), replace=replace)
+    settings = settings_from(config, log_format, bus=bus)
+    found = read_subscribers(read_list(file), file)
+    for problem in found.problems:
+        click.echo(f"{problem}{'; nothing imported' if problem in found.refusals else ''}", err=True)
+    if strict and found.problems:
+        click.echo("nothing imported (--strict)", err=True)
+    if found.refusals or not found.subscribers or (strict and found.problems):
+        sys.exit(FAILED)
+    _import(found, file, settings, replace=replace)
 
 
 @subscribers.command("add")
@@ -63,10 +86,15 @@ def add(
 
     Example: tumen subscribers add desk https://hooks.newsroom.example/tumen --severity-min 4
     """
-    lines = ["[[subscribers]]", f"id = {json.dumps(subscriber)}", f"channel = {json.dumps(channel)}"]
-    lines += [f"match = {{ severity_min = {severity_min} }}"]
-    lines += [f"secret_ref = {json.dumps(secret_ref)}"] if secret_ref else []
-    _import("\n".join(lines).encode(), "command line", settings_from(config, log_format, bus=bus))
+    from services.alerter.subscriberlist import SubscriberList, read_subscriber
+
+    settings = settings_from(config, log_format, bus=bus)
+    entry = {"id": subscriber, "channel": channel, "match": {"severity_min": severity_min}}
+    found = read_subscriber(entry | ({} if secret_ref is None else {"secret_ref": secret_ref}))
+    if isinstance(found, tuple):
+        message = f"{ARGUMENTS[found[0].keys[0]]}: {found[0].what}"
+        raise UnreadableError(message)
+    _import(SubscriberList((found,), ()), subscriber, settings)
 
 
 @subscribers.command("list")
@@ -105,24 +133,18 @@ def list_deliveries(bus: str | None, config: str | None, log_format: str | None)
     _print_latest(DELIVERIES.name, Delivery, settings_from(config, log_format, bus=bus))
 
 
-def _import(data: bytes, name: str, settings: Settings, *, replace: bool = False) -> None:
-    from services.alerter.subscriberlist import read_subscribers
+def _import(found: SubscriberList, name: str, settings: Settings, *, replace: bool = False) -> None:
     from services.bootstrap import open_bus
     from services.bootstrap.imports import import_subscribers
     from services.clock import SystemClock
 
-    found = read_subscribers(data, name)
-    for problem in found.problems:
-        click.echo(str(problem), err=True)
-    if found.problems and not found.subscribers:
-        sys.exit(FAILED)
-
-    async def run() -> None:
+    async def run() -> Changes:
         async with open_bus(settings.bus, settings.kafka) as opened:
-            await import_subscribers(opened, found, name, SystemClock().now(), replace=replace)
+            return await import_subscribers(opened, found, name, SystemClock().now(), replace=replace)
 
-    asyncio.run(run())
-    click.echo(f"{name}: {counted(len(found.subscribers), 'subscriber')}", err=True)
+    changes = asyncio.run(run())
+    listed, problems = len(found.subscribers), len(found.problems)
+    click.echo(changes_line(name, "subscriber", listed, problems, changes), err=True)
 
 
 def _print_latest(topic: str, model: type[Wire], settings: Settings) -> None:

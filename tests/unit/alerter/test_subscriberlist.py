@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from schemas import Subscriber
-from services.alerter.subscriberlist import read_subscribers, subscriber_messages
+from services.alerter.subscriberlist import CHANNELS, read_subscribers, subscriber_messages
+from services.bootstrap import open_bus
+from services.bootstrap.parts import Parts
+from services.clock import SystemClock
+from services.obs.metrics import Metrics
+from services.poller.model import PollerSettings
 from tests.builders import T0, a_subscriber
 
 GOOD = """# who is told
@@ -51,7 +59,7 @@ def test_a_good_list_is_read() -> None:
         ('id = "x"\nchannel = "https://h.example/{secret}"', "13: channel: {secret} needs a secret_ref"),
         (
             'id = "x"\nchannel = "console:"\nsecret_ref = "hunter2"',
-            "14: secret_ref: write env:NAME or file:PATH",
+            "14: secret_ref: write env:NAME or file:PATH, never the secret itself",
         ),
         (
             'id = "x"\nchannel = "console:"\n\nmatch = { severity_min = 9 }',
@@ -68,6 +76,52 @@ def test_a_bad_entry_costs_itself_and_names_its_line(entry: str, problem: str) -
     assert [str(one) for one in found.problems] == [f"subs.toml:{problem}"]
     assert [one.id for one in found.subscribers] == ["console", "desk"]
     assert "hunter2" not in str(found.problems)
+
+
+SECRETS = "a secret never stands in a list; write secret_ref = env:NAME or file:PATH"
+
+
+@pytest.mark.parametrize(
+    ("entry", "refusal"),
+    [
+        (
+            'channel = "gopher://hooks.example/x"',
+            "channel: there is no channel gopher: (write console: or https://…)",
+        ),
+        (
+            'channel = "mailto:me@example.org"',
+            "channel: there is no channel mailto: (write console: or https://…)",
+        ),
+        ('channel = "https:hooks"', "channel: not a URL (write https://HOST/…)"),
+        ('channel = "http://[hooks"', "channel: not a URL (write http://HOST/…)"),
+        ('channel = "https://h.example/"\nsecret = "hunter2"', f"secret: {SECRETS}"),
+        ('channel = "https://h.example/"\nApiKey = "hunter2"', f"ApiKey: {SECRETS}"),
+        ('channel = "https://h.example/"\nmatch = { token = "hunter2" }', f"token: {SECRETS}"),
+    ],
+)
+def test_a_list_with_a_secret_or_a_channel_that_is_not_there_is_refused(entry: str, refusal: str) -> None:
+    """The line at fault, not the secret; the good entries are there for services that start with the list."""
+    text = f'{GOOD}[[subscribers]]\nid = "x"\n{entry}\n'
+    found = read_subscribers(text.encode(), "subs.toml")
+    line = len(text.splitlines())
+    assert [str(one) for one in found.refusals] == [f"subs.toml:{line}: {refusal}"]
+    assert found.problems == found.refusals
+    assert [one.id for one in found.subscribers] == ["console", "desk"]
+
+
+def test_a_secret_above_all_entries_is_refused_too() -> None:
+    """It stands in a file, whoever it is for."""
+    found = read_subscribers(f'password = "hunter2"\n{GOOD}'.encode(), "s.toml")
+    assert [str(one) for one in found.refusals] == [f"s.toml:1: password: {SECRETS}"]
+
+
+async def test_every_channel_that_a_list_may_name_is_there() -> None:
+    """And the other way round: no subscriber is parked for a channel that the list took."""
+    outside: Any = SimpleNamespace(poster=None, resolve_secret=None, show=None)
+    async with open_bus("sqlite::memory:") as bus:
+        alerter = await Parts(bus, SystemClock(), Metrics(), PollerSettings()).make_alerter(outside)
+        assert set(alerter._channels) == set(CHANNELS)
+        await alerter.close()
 
 
 def test_an_unknown_key_is_named_and_costs_nothing() -> None:

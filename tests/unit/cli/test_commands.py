@@ -62,7 +62,18 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
         (["demo", "--speed", "fast"], 2, "write max or a number above 0"),
         (["demo", "--export", "no/such/folder/day.warc.gz"], 1, "cannot be written"),
         (["feeds", "import", "absent.opml"], 2, "absent.opml: cannot be read"),
-        (["subscribers", "add", "me", "https://user:pass@hooks.example/x"], 1, "command line"),
+        (
+            ["subscribers", "add", "me", "https://user:pass@hooks.example/x"],
+            2,
+            "CHANNEL: credentials in a URL",
+        ),
+        (["subscribers", "add", "me", "gopher://x"], 2, "CHANNEL: there is no channel gopher:"),
+        (["subscribers", "add", "m e", "console:"], 2, "SUBSCRIBER: String should match"),
+        (
+            ["subscribers", "add", "me", "https://h.example/", "--secret-ref", "hunter2"],
+            2,
+            "Error: --secret-ref: write env:NAME or file:PATH, never the secret itself\n",
+        ),
         (["backtest", "absent.jsonl"], 2, "absent.jsonl: cannot be read"),
         (["explain"], 2, "name a STORY_ID or give a --title"),
     ],
@@ -77,7 +88,15 @@ def test_what_a_user_can_cause_is_one_clear_line(
 
     assert done.exit_code == code, done.stderr
     assert said in done.stderr
+    assert "hunter2" not in done.stderr
     assert not done.stdout
+
+
+def test_options_of_live_commands_are_listed_as_they_belong_together() -> None:
+    """The log, then the lists and how they are read, then the rest."""
+    shown = CliRunner().invoke(main, ["poller", "--help"]).stdout
+    options = [line.split()[0] for line in shown.splitlines() if line.startswith("  --")]
+    assert options[:5] == ["--once", "--bus", "--feeds", "--subscribers", "--strict"]
 
 
 def test_a_damaged_log_is_said_and_left_alone(tmp_path: Path) -> None:
