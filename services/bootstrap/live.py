@@ -14,7 +14,7 @@ from services.alerter.channels.post import AiohttpPoster
 from services.bootstrap import garbage
 from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.observed import Observed
-from services.bootstrap.opening import open_bus
+from services.bootstrap.opening import open_bus, warn_of_partitions
 from services.bootstrap.parts import DESK, SERVICES, Outside, Parts, poller_settings
 from services.bootstrap.tally import Tally
 from services.bootstrap.watch import Standing, Watch
@@ -99,6 +99,7 @@ async def _live(  # noqa: PLR0913, PLR0917 - what a process is made of
         return
     if not options.once:
         await _open_health(stack, settings, options, metrics, standing)
+    await warn_of_partitions(bus, settings)
     await import_settings_lists(bus, settings, clock.now(), strict=options.strict)
     outside = live_outside(settings, show)
     stack.push_async_callback(outside.close)

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from services.bus.ports import BusDamaged
 from services.bus.signals import SILENT, Signals
 from services.bus.topics import TOPICS
+from services.obs import log
 from services.settings import KAFKA, SQLITE, KafkaSection, SettingsError, bus_fault
 
 if TYPE_CHECKING:
     from services.bus.kafka import KafkaBus
     from services.bus.kafka.admin import TopicAdmin
     from services.bus.kafka.engine import Cluster
+    from services.bus.ports import Bus
     from services.bus.sqlite import SqliteBus
+    from services.settings import Settings
 
     Log: TypeAlias = SqliteBus | KafkaBus
 
@@ -113,6 +116,22 @@ def not_kafka(url: str) -> str | None:
 def host_of(text: str) -> str:
     """Return the host of HOST:PORT, without the brackets of an IPv6 address."""
     return text.rpartition(":")[0].strip("[]")
+
+
+async def warn_of_partitions(bus: Bus, settings: Settings) -> None:
+    """Log which topics on Kafka have another number of partitions than they should: it decides who can share the work."""
+    if not settings.bus.startswith(KAFKA):
+        return
+    from services.bus.kafka.names import Names  # noqa: PLC0415
+
+    names = Names(settings.kafka.topic_prefix)
+    others: dict[tuple[int, int], list[str]] = {}
+    for topic in TOPICS.values():
+        have, want = await bus.partitions(topic.name), topic.partitions or settings.kafka.partitions
+        if have != want:
+            others.setdefault((have, want), []).append(names.topic(topic.name))
+    for (have, want), found in others.items():
+        log.emit("topic.partitions_differ", topic=", ".join(found), have=have, want=want)
 
 
 def topic_admin(url: str, kafka: KafkaSection = PLAIN, partitions: int | None = None) -> TopicAdmin:

@@ -11,7 +11,6 @@ from services.bus.ports import BusUnavailable
 from services.obs import log
 from services.obs.pulse import EXIT_RESTART
 from services.obs.standstill import Standstill, task_stacks
-from services.runner import UNAVAILABLE_WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +36,7 @@ class Standing:
     def notice(self, service: str, what: str) -> None:
         """Take what a runner says of a service; "" ends it."""
         if what:
-            log.emit("bus.unavailable", service=service, error=what, retry_seconds=UNAVAILABLE_WAIT_S)
+            log.emit("bus.unavailable", service=service, error=what)
             self._faults[service] = what
         else:
             self._faults.pop(service, None)

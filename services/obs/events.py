@@ -94,7 +94,13 @@ _TABLE = (
         "A batch failed, or a process ended in the middle of one: from `offset` on its records are run one by one.",
     ),
     Event(
-        "bus.unavailable", "warning", ("error", "retry_seconds"), "The log cannot be reached; tried again."
+        "bus.unavailable", "warning", ("error",), "The log cannot be reached; it is asked again and again."
+    ),
+    Event(
+        "topic.partitions_differ",
+        "warning",
+        ("topic", "have", "want"),
+        "Topics have another number of partitions than the table and `kafka.partitions` say (`tumen topics check`).",
     ),
     Event(
         "alert.raised",

@@ -217,5 +217,5 @@ def _head(message: Message, now: datetime) -> Message:
 
 def _dead(record: Record, detail: str) -> Message:
     return dead_letter(
-        record, group=POLLER, stage="feeds", error=detail, error_class="Undecodable", attempts=1
+        record, group=POLLER, stage=POLLER, error=detail, error_class="Undecodable", attempts=1
     )

@@ -16,7 +16,7 @@ from services.bootstrap.parts import SERVICES, Outside, Parts
 from services.bus.codec import encode
 from services.bus.flows import FLOWS
 from services.bus.ports import Batch, Message, Record
-from services.bus.topics import ALERTS, FEEDS, STORIES, SUBSCRIBERS, TOPICS, VERDICTS, Topic
+from services.bus.topics import ALERTS, FEEDS, PRIMARY, STORIES, SUBSCRIBERS, TOPICS, VERDICTS, Topic
 from services.clock import SystemClock
 from services.obs.metrics import Metrics
 from services.poller.model import PollerSettings
@@ -169,6 +169,7 @@ async def test_a_service_reads_and_writes_what_the_table_says(name: str) -> None
         service = await parts.make(name, outside)
         moved = await service.drain(NOW)
         await service.close()
+        letters = [record for topic in PRIMARY async for record in bus.read(topic.dlq.name)]
 
     flow = FLOWS[name]
     dead = {topic.name for topic in flow.dead_letters}
@@ -177,6 +178,8 @@ async def test_a_service_reads_and_writes_what_the_table_says(name: str) -> None
     assert notes.tables - notes.consumed == {topic.name for topic in flow.tables}
     assert notes.written <= {topic.name for topic in flow.writes} | dead
     assert flow.consumes is None or flow.consumes.dlq.name in dead & notes.written
+    headers = [dict(letter.headers) for letter in letters]
+    assert {(one["dlq-stage"], one["dlq-group"]) for one in headers} <= {(name.encode(), name.encode())}
 
 
 def test_the_table_names_every_service_and_only_topics_that_exist() -> None:

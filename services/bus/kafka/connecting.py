@@ -173,13 +173,16 @@ def _sasl(error: BaseException, options: dict[str, Any]) -> str | None:
 
 def _cut(error: BaseException, options: dict[str, Any]) -> str:
     """Say what a connection that ends at once may mean."""
-    said = " ".join(str(error).split()) or type(error).__name__
     secured = str(options.get("security_protocol", "")).endswith("SSL")
-    if secured and isinstance(error, (ssl.SSLError, ConnectionError)):
-        return f"no TLS there (kafka.security_protocol)? {said}"
+    if secured and isinstance(error, ssl.SSLError):
+        reason = getattr(error, "reason", None) or "no handshake"
+        return f"no TLS there (kafka.security_protocol)? OpenSSL says: {reason.replace('_', ' ').lower()}"
+    if secured and isinstance(error, ConnectionError):
+        return "no TLS there (kafka.security_protocol)? It ends the connection at the first word of TLS"
     if not secured and isinstance(error, (errors.KafkaConnectionError, ConnectionError)):
-        return f"ends the connection at once: does it want TLS (kafka.security_protocol)? {said}"
-    return said
+        return "ends the connection at once: does it want TLS (kafka.security_protocol)?"
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or " ".join(str(error).split()) or type(error).__name__
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

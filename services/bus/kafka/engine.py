@@ -223,7 +223,7 @@ class Engine:
         deadline = now() + VISIBLE_S
         while stale:
             asked = now()
-            async with bounded(ASK_S, "ends"):
+            async with bounded(ASK_S, "how far the log goes"):
                 self.ends |= await self.control.end_offsets(stale)
             self._checked |= dict.fromkeys(stale, asked)
             stale = [place for place in stale if self._late(place)]

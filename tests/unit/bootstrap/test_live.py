@@ -15,7 +15,7 @@ from schemas import Feed
 from services.bootstrap.imports import import_settings_lists
 from services.bootstrap.live import health_port
 from services.bootstrap.observed import Observed
-from services.bootstrap.opening import open_bus
+from services.bootstrap.opening import open_bus, warn_of_partitions
 from services.bootstrap.parts import SERVICES, poller_settings
 from services.bootstrap.reading import latest
 from services.bus.loop import Progress
@@ -85,6 +85,20 @@ async def test_on_kafka_a_service_leaves_the_lists_alone_and_names_the_command(l
         ("list.not_imported", "warning", "tumen feeds import old.opml"),
         ("list.not_imported", "warning", "tumen subscribers import old.toml"),
     ]
+
+
+async def test_other_partitions_than_the_settings_say_are_one_warning(logged: StringIO) -> None:
+    """An operator who counts on sixteen pollers learns at the start that there is work for eight."""
+    kafka = {"topic_prefix": "news", "partitions": 16}
+    async with open_bus("sqlite::memory:") as bus:
+        for url, partitions in (("sqlite::memory:", 16), ("kafka://a:9092", 8), ("kafka://a:9092", 16)):
+            settings = Settings.model_validate({"bus": url, "kafka": kafka | {"partitions": partitions}})
+            await warn_of_partitions(bus, settings)
+    (line,) = [json.loads(line) for line in logged.getvalue().splitlines()]
+    assert (line["event"], line["level"]) == ("topic.partitions_differ", "warning")
+    assert (line["have"], line["want"]) == (8, 16)
+    assert line["topic"].startswith("news.feeds.v1, news.feed-state.v1, ")
+    assert "news.verdicts.v1" not in line["topic"]
 
 
 def test_the_poller_starts_from_the_defaults_that_the_settings_name() -> None:
