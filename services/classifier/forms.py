@@ -117,12 +117,12 @@ def entries_of(page: Page, kind: str, known: dict[str, str], language: str, scri
         if name not in known:
             page.fail(f"unknown {KINDS[kind]} {name!r}", name)
         entries.extend(
-            Entry(language, script, known[name], form) for form in _forms(page, name, written, script)
+            Entry(language, script, known[name], form) for form in forms_of(page, name, written, script)
         )
     return entries
 
 
-def _forms(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
+def forms_of(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
     seen: set[tuple[str, str | None, bool, bool, str]] = set()
     forms: list[Form] = []
     for item in written:
