@@ -123,6 +123,7 @@ def entries_of(page: Page, kind: str, known: dict[str, str], language: str, scri
 
 
 def forms_of(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
+    """Return the forms of one row of a list, each once; ``where`` is for messages."""
     seen: set[tuple[str, str | None, bool, bool, str]] = set()
     forms: list[Form] = []
     for item in written:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from stdnum import imo
 
 from schemas.verdict import Entity, EntityType
-from services.classifier.language import script_of
 from services.classifier.forms import Entry, forms_of, read_page
+from services.classifier.language import script_of
 from services.classifier.match import Finder
 from services.classifier.text import fold
 

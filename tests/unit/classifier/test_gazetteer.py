@@ -10,8 +10,8 @@ import pytest
 
 from services.classifier.classify import Item, classify, load_model
 from services.classifier.explain import explain_item
-from services.classifier.gazetteer import ENTITIES_MAX, FILE, load_gazetteer
 from services.classifier.forms import LexiconError
+from services.classifier.gazetteer import ENTITIES_MAX, FILE, load_gazetteer
 
 
 def test_a_name_carries_its_type_span_and_published_number() -> None:
