@@ -99,6 +99,7 @@ async def test_requests_name_us_and_give_nothing_away(site: Site, fetcher: Aioht
         (BODY, "gzip"),
         (BODY, "identity"),
     ],
+    ids=["gzip", "members", "zlib", "raw deflate", "not gzip", "identity"],
 )
 async def test_bodies_are_decoded_once(
     site: Site, fetcher: AiohttpFetcher, encoded: bytes, name: str
@@ -111,7 +112,9 @@ async def test_bodies_are_decoded_once(
 
 
 @pytest.mark.parametrize(
-    ("body", "encoding"), [(b"x" * 200_000, "identity"), (gzip.compress(b"\0" * 50_000_000), "gzip")]
+    ("body", "encoding"),
+    [(b"x" * 200_000, "identity"), (gzip.compress(b"\0" * 50_000_000), "gzip")],
+    ids=["as it is", "packed"],
 )
 async def test_a_body_over_its_cap_is_an_error(
     site: Site, fetcher: AiohttpFetcher, body: bytes, encoding: str
@@ -126,6 +129,7 @@ async def test_a_body_over_its_cap_is_an_error(
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [(gzip.compress(BODY)[:-20], "gzip"), (gzip.compress(BODY)[:30] + b"junk" * 30, "gzip"), (BODY, "br")],
+    ids=["cut", "junk", "unknown"],
 )
 async def test_a_body_that_does_not_decode_is_an_error(
     site: Site, fetcher: AiohttpFetcher, body: bytes, encoding: str
