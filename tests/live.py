@@ -115,6 +115,18 @@ async def tumen(*arguments: str, environment: Mapping[str, str] | None = None) -
     )
 
 
+@asynccontextmanager
+async def none_left(*processes: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """Have no process outlive the block, also where a test fails in it."""
+    try:
+        yield
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until a condition holds, looking often; TimeoutError when it does not."""
     never = asyncio.get_running_loop().create_future()

@@ -18,7 +18,7 @@ from services.bus.topics import STORIES
 from services.cli.main import main
 from services.settings import Settings
 from tests.builders import a_story
-from tests.live import ARMS_TITLE, PLAIN_TITLE, newsroom, tumen, until
+from tests.live import ARMS_TITLE, PLAIN_TITLE, newsroom, none_left, tumen, until
 
 STOP_S_MAX = 5.0
 SERVICES = ("poller", "classifier", "correlator", "alerter")
@@ -39,13 +39,14 @@ async def test_a_story_reaches_a_subscriber_once_and_the_process_stops_when_told
             "--health-port",
             "0",
         )
-        await until(lambda: {name for name, _ in room.requests} == {"harbour", "canal"})
-        room.publish("canal", PLAIN_TITLE)
-        room.publish("harbour", ARMS_TITLE)
-        await until(lambda: len(room.received) == 1)
-        begun = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        _, logged = await asyncio.wait_for(process.communicate(), STOP_S_MAX)
+        async with none_left(process):
+            await until(lambda: {name for name, _ in room.requests} == {"harbour", "canal"})
+            room.publish("canal", PLAIN_TITLE)
+            room.publish("harbour", ARMS_TITLE)
+            await until(lambda: len(room.received) == 1)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            _, logged = await asyncio.wait_for(process.communicate(), STOP_S_MAX)
 
     assert process.returncode == 0, logged.decode()
     assert time.monotonic() - begun < STOP_S_MAX
@@ -70,12 +71,13 @@ async def test_services_alone_make_the_same_pipeline(tmp_path: Path) -> None:
         bus = f"sqlite:{tmp_path}/shared.db"
         lists = ("--feeds", str(feeds), "--subscribers", str(subscribers))
         processes = [await tumen(name, "--bus", bus, "--health-port", "off", *lists) for name in SERVICES]
-        await until(lambda: bool(room.requests))
-        room.publish("harbour", ARMS_TITLE)
-        await until(lambda: len(room.received) == 1)
-        for process in processes:
-            process.send_signal(signal.SIGTERM)
-        ends = [await asyncio.wait_for(process.communicate(), STOP_S_MAX) for process in processes]
+        async with none_left(*processes):
+            await until(lambda: bool(room.requests))
+            room.publish("harbour", ARMS_TITLE)
+            await until(lambda: len(room.received) == 1)
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            ends = [await asyncio.wait_for(process.communicate(), STOP_S_MAX) for process in processes]
 
     assert [process.returncode for process in processes] == [0] * len(SERVICES), ends
     assert len(room.received) == 1
@@ -92,7 +94,8 @@ async def test_once_does_what_is_due_and_ends(tmp_path: Path) -> None:
         )
         bus = f"sqlite:{tmp_path}/once.db"
         process = await tumen("poller", "--once", "--bus", bus, "--feeds", str(feeds))
-        _, logged = await asyncio.wait_for(process.communicate(), 30)
+        async with none_left(process):
+            _, logged = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 0, logged.decode()
     for name in SERVICES[1:]:
         await asyncio.wait_for(run_live(Settings(bus=bus), LiveOptions((name,), once=True), print), 30)
