@@ -47,28 +47,45 @@ def event(logged: str, name: str) -> dict[str, object]:
     return next(line for line in lines if line["event"] == name)
 
 
-@pytest.mark.parametrize(
-    ("how", "code", "said"),
-    [
-        ("regex", -signal.SIGPROF, "tests/stalling_process.py"),
-        ("wait", RESTART, "tests/stalling_process.py"),
-        ("await", RESTART, "in awaiting"),
-    ],
-)
-async def test_a_stalled_service_says_where_and_ends(how: str, code: int, said: str, tmp_path: Path) -> None:
-    """Whether the loop computes in C, blocks, or a task waits for ever: the stack is on stderr, the exit is not 0."""
-    bus = f"sqlite:{tmp_path}/bus.db"
+HOW = {
+    "regex": (-signal.SIGPROF, "tests/stalling_process.py"),
+    "wait": (RESTART, "tests/stalling_process.py"),
+    "await": (RESTART, "in awaiting"),
+}
+"""The ways to stall, each with its exit code and a word of what is said."""
+
+
+async def stall(how: str, folder: Path) -> tuple[int | None, str]:
+    """Let a classifier stall; return its exit code and what it logged."""
+    bus = f"sqlite:{folder}/{how}.db"
     await fill(bus)
     process = await start(how, bus)
     _, logged = await asyncio.wait_for(process.communicate(), BOUND_S)
-    assert process.returncode == code, logged.decode()
-    assert said in logged.decode()
+    return process.returncode, logged.decode()
+
+
+@pytest.fixture(scope="module")
+def stalled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int | None, str]]:
+    """Let classifiers stall in every way at once: they mostly wait."""
+
+    async def all_at_once() -> list[tuple[int | None, str]]:
+        return await asyncio.gather(*(stall(how, tmp_path_factory.mktemp(how)) for how in HOW))
+
+    return dict(zip(HOW, asyncio.run(all_at_once()), strict=True))
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_stalled_service_says_where_and_ends(how: str, stalled: dict[str, tuple[int | None, str]]) -> None:
+    """Whether the loop computes in C, blocks, or a task waits for ever: the stack is on stderr, the exit is not 0."""
+    (code, word), (ended, logged) = HOW[how], stalled[how]
+    assert ended == code, logged
+    assert word in logged
     if how == "await":
-        line = event(logged.decode(), "process.stalled")
+        line = event(logged, "process.stalled")
         assert (line["group"], line["lag"]) == ("classifier", 1)
         assert "awaiting" in str(line["traceback"])
     if how == "wait":
-        assert event(logged.decode(), "loop.hung")["seconds"] == STALL_S
+        assert event(logged, "loop.hung")["seconds"] == STALL_S
 
 
 async def test_a_process_that_was_stopped_for_long_goes_on(tmp_path: Path) -> None:

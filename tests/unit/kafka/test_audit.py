@@ -13,6 +13,7 @@ from services.bus.topics import STORIES, VERDICTS
 from tests import kafka_calls
 from tests.kafka_calls import BOUNDS_S, Calls, slowest
 from tests.kafka_chaos import check
+from tests.live import until
 
 TOTAL, SHARDS = 12, 3
 
@@ -75,7 +76,7 @@ async def test_a_call_past_its_bound_is_written_down_before_it_ends(
     monkeypatch.setattr(kafka_calls, "SLACK_S", 0.0)
     path = tmp_path / "calls"
     hanging = asyncio.ensure_future(Calls(path).of("poll", asyncio.get_running_loop().create_future()))
-    await asyncio.wait({hanging}, timeout=1.0)
+    await until(path.exists)
     with pytest.raises(AssertionError, match="late"):
         slowest([path])
     hanging.cancel()
