@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# All tests are shared by so many processes: one with the chaos, one that mostly waits (tests/side_by_side.py).
+PROCESSES ?= 2
 
 CHAOS_SECONDS ?= 90
 CHAOS_SEEDS ?= 20260512,20260513,20260514
@@ -18,10 +20,10 @@ run: $(VENV)/.run ## Play the demo day: alerts here, the desk on http://127.0.0.
 	@$(BIN)/tumen demo $(ARGS)
 
 test: $(VENV)/.dev ## Run every test that can run here; without ARGS every branch of what decides must be run
-	@$(BIN)/pytest -m "" $(or $(ARGS),--cov)
+	@$(BIN)/pytest -m "" $(or $(ARGS),--cov -n $(PROCESSES))
 
 test-fast: $(VENV)/.dev ## Run the tests without broker, browser and chaos (at most a minute)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(or $(ARGS),-n $(PROCESSES))
 
 chaos: $(VENV)/.dev ## Kill, stop and starve services and brokers at length: CHAOS_SECONDS=90 for each of three CHAOS_SEEDS
 	@$(BIN)/pytest -m chaos --chaos-seconds=$(CHAOS_SECONDS) --chaos-seeds=$(CHAOS_SEEDS) $(ARGS)

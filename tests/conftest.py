@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -16,6 +17,10 @@ from pytest_socket import socket_allow_hosts
 from services.obs import log
 from tests.chaos_plan import CHAOS_S, CHAOS_SEEDS, ChaosPlan, planned
 from tests.kafka_broker import Broker, running
+from tests.side_by_side import SideBySide, longest_first
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -80,3 +85,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def chaos_plan(pytestconfig: pytest.Config) -> ChaosPlan:
     """Return how long chaos lasts, and all its seeds."""
     return _plan(pytestconfig)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, where processes share the tests."""
+    if hasattr(config, "workerinput"):
+        longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SideBySide:
+    """Share the tests among processes, in the order in which they stand."""
+    config.option.loadscopereorder = False
+    return SideBySide(config, log)
