@@ -14,6 +14,7 @@ from schemas.story import StoryHead
 CLAIMS_MAX = 64
 MONITOR = "russia-dprk-arms"
 Tier = Literal["T0", "T1", "T2", "T3"]
+EntityType = Literal["vessel", "aircraft", "company", "person", "unit", "place", "system"]
 
 
 class Evidence(Wire):
@@ -35,7 +36,7 @@ class Entity(Wire):
     """Something the gazetteer knows by name."""
 
     id: str
-    type: Literal["vessel", "aircraft", "company", "person", "unit", "place", "system"]
+    type: EntityType
     name: str
     field: Field_
     start: int

@@ -110,6 +110,18 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
     )
+    _sources: Sources | None = PrivateAttr(default=None)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember where the settings came from."""
+        self._sources = context
+
+    def origin(self, *keys: str) -> str:
+        """Return where a setting was made (option, variable, or file, line and key); its name where nobody made it.
+
+        ``keys`` is the whole path of the setting, in a section, too.
+        """
+        return (self._sources and self._sources.of(keys)) or ".".join(keys)
 
 
 class PollerSection(Section):
@@ -284,8 +296,6 @@ class Settings(Section):
     kafka: KafkaSection = KafkaSection()
     log: LogSection = LogSection()
 
-    _sources: Sources | None = PrivateAttr(default=None)
-
     @field_validator("bus")
     @classmethod
     def _bus(cls, value: str) -> str:
@@ -293,14 +303,6 @@ class Settings(Section):
         if fault := bus_fault(value):
             raise ValueError(fault)
         return value
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Remember where the settings came from."""
-        self._sources = context
-
-    def origin(self, *keys: str) -> str:
-        """Return where a setting was made (option, variable, or file, line and key); its name where nobody made it."""
-        return (self._sources and self._sources.of(keys)) or ".".join(keys)
 
 
 NO_CREDENTIALS = "a URL holds no credentials: set kafka.sasl_username and kafka.sasl_password_ref"
@@ -334,8 +336,11 @@ class Sources:
     environment: Mapping[str, str]
     overrides: Mapping[str, Any]
 
-    def of(self, keys: Sequence[str]) -> str | None:
-        """Return what made a setting, the last one first; None: nothing did."""
+    def of(self, keys: Sequence[str], *, known: bool = True) -> str | None:
+        """Return what made a setting, the last one first, and the setting's name; None: nothing did.
+
+        An option and a top-level variable are named like the setting, and one that there is not has no name.
+        """
         if _holds(self.overrides, keys):
             return f"--{'-'.join(keys)}"
         variable = PREFIX + "__".join(keys).upper()
@@ -344,7 +349,7 @@ class Sources:
         ]
         line = _line_of(keys, self.text)
         if named and (named[0] == variable or line is None):
-            return named[0]
+            return f"{named[0]}: {'.'.join(keys)}" if known and len(keys) > 1 else named[0]
         return f"{self.path}:{line}: {'.'.join(keys)}" if line else None
 
 
@@ -422,7 +427,7 @@ def _explain(error: ValidationError, sources: Sources) -> str:
     )  # often why another is missing
     keys = [str(part) for part in first["loc"]]
     what = _what(first["type"], first["msg"], keys[-1])
-    if (origin := sources.of(keys)) is not None:
+    if (origin := sources.of(keys, known=first["type"] != "extra_forbidden")) is not None:
         return f"{origin}: {what}"
     where = f"{sources.path}: " if sources.text else ""
     return f"{where}{'.'.join(keys)}: {what}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -118,18 +118,25 @@ def host_of(text: str) -> str:
     return text.rpartition(":")[0].strip("[]")
 
 
+def topic_namer(settings: Settings) -> Callable[[str], str]:
+    """Return what gives a topic of the table the name that it has on the log."""
+    if not settings.bus.startswith(KAFKA):
+        return str
+    from services.bus.kafka.names import Names  # noqa: PLC0415
+
+    return Names(settings.kafka.topic_prefix).topic
+
+
 async def warn_of_partitions(bus: Bus, settings: Settings) -> None:
     """Log which topics on Kafka have another number of partitions than they should: it decides who can share the work."""
     if not settings.bus.startswith(KAFKA):
         return
-    from services.bus.kafka.names import Names  # noqa: PLC0415
-
-    names = Names(settings.kafka.topic_prefix)
+    called = topic_namer(settings)
     others: dict[tuple[int, int], list[str]] = {}
     for topic in TOPICS.values():
         have, want = await bus.partitions(topic.name), topic.partitions or settings.kafka.partitions
         if have != want:
-            others.setdefault((have, want), []).append(names.topic(topic.name))
+            others.setdefault((have, want), []).append(called(topic.name))
     for (have, want), found in others.items():
         log.emit("topic.partitions_differ", topic=", ".join(found), have=have, want=want)
 

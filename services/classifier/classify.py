@@ -7,8 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from schemas.claim import Field_
-from schemas.verdict import Contribution, Evidence, ModelVersion, Verdict
+from schemas.verdict import Contribution, Entity, Evidence, ModelVersion, Verdict
 from services.classifier.features import features_of, tier_of
+from services.classifier.gazetteer import ENTITIES_MAX, Gazetteer, load_gazetteer
 from services.classifier.language import language_of, language_unread, told_surely
 from services.classifier.lexicon import Lexicon, load_lexicon
 from services.classifier.match import Matcher
@@ -50,6 +51,7 @@ class Model:
 
     lexicon: Lexicon
     weights: Weights
+    gazetteer: Gazetteer
     matcher: Matcher
     version: ModelVersion
 
@@ -61,14 +63,15 @@ class Reading:
     language: str | None
     fields: tuple[tuple[Field_, View], ...]
     found: tuple[Statement, ...]
+    entities: tuple[Entity, ...] = ()
 
 
 @cache
 def load_model() -> Model:
     """Return the model of the package's data; LexiconError says what is wrong with it."""
-    lexicon, weights = load_lexicon(), load_weights()
+    lexicon, weights, gazetteer = load_lexicon(), load_weights(), load_gazetteer()
     version = ModelVersion(version=ENGINE_VERSION, lexicon=lexicon.version, weights=weights.version)
-    return Model(lexicon, weights, Matcher(lexicon), version)
+    return Model(lexicon, weights, gazetteer, Matcher(lexicon, gazetteer.watched_names), version)
 
 
 def cut(item: Item) -> Item:
@@ -120,7 +123,29 @@ def read(item: Item, model: Model) -> Reading:
         languages |= {name for name in told if name in model.lexicon.languages}
     hits = [model.matcher.hits(view, languages) for _, view in fields]
     sentences = read_sentences(fields, hits, Words.of(model.lexicon, languages))
-    return Reading(language, fields, tuple(statements(sentences, model.lexicon, script)))
+    company = any(_is_gate(hit.target, model.lexicon) for found in hits for hit in found)
+    return Reading(
+        language,
+        fields,
+        tuple(statements(sentences, model.lexicon, script)),
+        _entities(fields, model.gazetteer, company=company),
+    )
+
+
+def _is_gate(target: str, lexicon: Lexicon) -> bool:
+    concept = lexicon.concepts.get(target)
+    return concept is not None and concept.gate
+
+
+def _entities(
+    fields: tuple[tuple[Field_, View], ...], gazetteer: Gazetteer, *, company: bool
+) -> tuple[Entity, ...]:
+    named = [
+        gazetteer.entity(hit, field, view)
+        for field, view in fields
+        for hit in gazetteer.find(view, company=company)[:ENTITIES_MAX]
+    ]
+    return tuple(named[:ENTITIES_MAX])
 
 
 def lists_for(language: str | None, script: str, lexicon: Lexicon) -> frozenset[str]:
@@ -135,6 +160,7 @@ def lists_for(language: str | None, script: str, lexicon: Lexicon) -> frozenset[
 def _verdict(item: Item, model: Model, reading: Reading) -> Verdict:
     joined = [statement for statement in reading.found if statement.joins]
     features = features_of(reading.found, model.lexicon)
+    watched = sorted({one.id for one in reading.entities if model.gazetteer.things[one.id].watched})
     reached = score(features, model.weights)
     # Constructed, not validated: an id may hold a lone surrogate, and every part was made here.
     return Verdict.model_construct(
@@ -143,13 +169,15 @@ def _verdict(item: Item, model: Model, reading: Reading) -> Verdict:
         story_revision=item.revision,
         model=model.version,
         flagged=bool(joined),
-        near_miss=not joined and any(_is_near_miss(statement) for statement in reading.found),
+        near_miss=not joined
+        and (bool(watched) or any(_is_near_miss(statement) for statement in reading.found)),
         score=reached,
         threshold=model.weights.threshold,
         tier=tier_of(joined, model.lexicon),
         language=reading.language,
         evidence=_evidence(reading, joined, model.lexicon),
-        breakdown=_breakdown(features, reading, model.weights),
+        entities=reading.entities,
+        breakdown=_breakdown(features, reading, watched, model.weights),
         truncated=item.truncated,
     )
 
@@ -158,8 +186,10 @@ def _is_near_miss(statement: Statement) -> bool:
     return statement.excluded or statement.keys_met >= _NEAR_MISS_KEYS
 
 
-def _breakdown(features: dict[str, float], reading: Reading, weights: Weights) -> tuple[Contribution, ...]:
-    if not reading.found:
+def _breakdown(
+    features: dict[str, float], reading: Reading, watched: list[str], weights: Weights
+) -> tuple[Contribution, ...]:
+    if not reading.found and not watched:
         return ()
     rows = [
         Contribution(feature=name, value=value, weight=weights.features[name])
@@ -167,6 +197,7 @@ def _breakdown(features: dict[str, float], reading: Reading, weights: Weights) -
     ]
     stopped = sorted({name for statement in reading.found for name in statement.held_off})
     rows.extend(Contribution(feature=f"excluded:{name}", value=1.0, weight=0.0) for name in stopped)
+    rows.extend(Contribution(feature=f"watched:{name}", value=1.0, weight=0.0) for name in watched)
     rows.append(Contribution(feature="bias", value=1.0, weight=weights.bias))
     return tuple(rows)
 

@@ -23,7 +23,9 @@ def explain_item(item: Item, model: Model) -> str:
     verdict = classify(item, model)
     lines = [_headline(verdict)]
     if held_back(item, model)[0]:
-        lines.append("gate: nothing of the DPRK side is named; nothing else was looked at")
+        lines.append(
+            "gate: nothing of the DPRK side is named, and no watched name; nothing else was looked at"
+        )
     else:
         reading = read(item, model)
         told = [statement for statement in reading.found if statement.keys_met or statement.excluded]

@@ -31,6 +31,14 @@ KINDS = {
 }
 # A repeated group that repeats inside may take time without end on a text made for it.
 BOMB = re.compile(r"\((?:[^()\\]|\\.)*(?:[*+]|\{\d+,\d*\})(?:[^()\\]|\\.)*\)[*+{]")
+GAP = "…"
+"""In a form: up to ``GAP_WORDS_MAX`` other words of the same clause."""
+GAP_WORDS_MAX = 4
+BARRIER = "barrier"
+"""The set of words that no gap steps over: whose arms, whose soldiers they are."""
+_SET = re.compile(r"\{(\w+)\}")
+# Between two words of a form with gaps: a space, with the marks of a quotation on either side.
+_BETWEEN = '[»”“"]?,? [«“„"(]?'
 # Scripts written without spaces, or with particles glued on: a form matches inside a longer run.
 GLUED = frozenset({"hangul", "kana", "han"})
 
@@ -109,23 +117,69 @@ def entries_of(page: Page, kind: str, known: dict[str, str], language: str, scri
         if name not in known:
             page.fail(f"unknown {KINDS[kind]} {name!r}", name)
         entries.extend(
-            Entry(language, script, known[name], form) for form in _forms(page, name, written, script)
+            Entry(language, script, known[name], form) for form in forms_of(page, name, written, script)
         )
     return entries
 
 
-def _forms(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
+def forms_of(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
+    """Return the forms of one row of a list, each once; ``where`` is for messages."""
     seen: set[tuple[str, str | None, bool, bool, str]] = set()
     forms: list[Form] = []
     for item in written:
-        form = _form(page, where, item, script)
-        pattern = form.pattern.pattern if form.pattern else ""
-        identity = (form.literal, form.cased, form.left, form.right, pattern)
-        if identity in seen:
-            page.fail(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
-        seen.add(identity)
-        forms.append(form)
+        for form in _read(page, where, item, script):
+            pattern = form.pattern.pattern if form.pattern else ""
+            identity = (form.literal, form.cased, form.left, form.right, pattern)
+            if identity in seen:
+                page.fail(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
+            seen.add(identity)
+            forms.append(form)
     return forms
+
+
+def _read(page: Page, where: str, item: Any, script: str) -> list[Form]:
+    """Return the forms that an entry stands for: one, or one for each word of the set that it begins with."""
+    if not isinstance(item, str) or not (GAP in item or "{" in item):
+        return [_form(page, where, item, script)]
+    head, *rest = item.split()
+    heads = _words_of(page, where, head)
+    if rest[-1:] == [GAP] or not rest or heads[0] == GAP:
+        page.fail(f"{where}: {item!r} needs a word on both sides of a gap", item)
+    return [_gap_form(page, where, first, rest) for first in heads]
+
+
+def _gap_form(page: Page, where: str, first: str, rest: list[str]) -> Form:
+    """Return a form of several words with gaps or sets in it, as a pattern that looks at a bounded stretch."""
+    barrier = "|".join(map(_pattern_of, page.table.get("sets", {}).get(BARRIER, ())))
+    ahead = f"(?!(?:{barrier}))" if barrier else ""
+    step = f'(?:{ahead}[^\\s.;:!?]+ [«“„"(]?){{0,{GAP_WORDS_MAX}}}?'
+    pattern, gap = _pattern_of(first), False
+    for token in rest:
+        if token == GAP:
+            gap = True
+            continue
+        words = "|".join(map(_pattern_of, _words_of(page, where, token)))
+        pattern += f"{_BETWEEN}{step if gap else ''}(?:{words})"
+        gap = False
+    literal = fold(first).strip("*").split("*")[0]
+    return Form(" ".join((first, *rest)), literal, left=True, right=False, pattern=re.compile(pattern))
+
+
+def _words_of(page: Page, where: str, token: str) -> list[str]:
+    """Return the words that a token of a form stands for: itself, or those of a set."""
+    named = _SET.fullmatch(token)
+    if named is None:
+        return [token]
+    words = page.table.get("sets", {}).get(named[1], [])
+    if not words:
+        page.fail(f"{where}: no set {named[1]!r}", token)
+    return list(words)
+
+
+def _pattern_of(word: str) -> str:
+    """Return the pattern of a word or phrase with ``*`` in it, borders included."""
+    parts = fold(word).split("*")
+    return r"\w*".join(map(re.escape, parts)) + ("" if word.endswith("*") else r"(?!\w)")
 
 
 def _form(page: Page, where: str, item: Any, script: str) -> Form:

@@ -16,7 +16,7 @@ from services.classifier.language import script_of
 from services.classifier.text import without_surrogates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from services.classifier.forms import Entry, Form
     from services.classifier.lexicon import Lexicon
@@ -42,20 +42,42 @@ class Hit:
     term: str
 
 
+class Finder:
+    """Forms compiled; finds them in a view."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        """Compile the automaton; takes some milliseconds, once."""
+        self._entries = _by_literal(entries)
+        self._literals = list(self._entries)
+        self._automaton = _automaton(self._literals)
+
+    def hits(self, view: View) -> list[Hit]:
+        """Return what is found, in order, nested finds of one target dropped."""
+        return _kept(self.found(view))
+
+    def found(self, view: View) -> Iterator[tuple[Entry, Hit]]:
+        """Yield every find whose borders, case and pattern hold."""
+        texts = (view.low, view.cased)
+        for number, start, end in self._automaton.find_matches_as_indexes(view.low, overlapping=True):
+            for entry in self._entries[self._literals[number]]:
+                stop = _end_of(entry, texts, start, end, entry.script)
+                if stop is not None:
+                    yield entry, Hit(start, stop, entry.target, entry.form.term)
+
+
 class Matcher:
     """The lexicon compiled: ``passes`` is the gate, ``hits`` the full search."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
-        """Compile both automata; takes some milliseconds, once."""
+    def __init__(self, lexicon: Lexicon, watched: Iterable[Entry] = ()) -> None:
+        """Compile both automata; ``watched`` are names that pass the gate beside the lexicon's own."""
         self._lent = frozenset(concept.name for concept in lexicon.concepts.values() if concept.lent)
-        self._entries = _by_literal(lexicon.entries)
-        self._literals = list(self._entries)
-        self._automaton = _automaton(self._literals)
+        self._finder = Finder(lexicon.entries)
         gate = [
             entry
             for entry in lexicon.entries
             if (concept := lexicon.concepts.get(entry.target)) is not None and concept.gate
         ]
+        gate += watched
         self._gate_entries = _by_literal(gate)
         self._gate_literals = list(self._gate_entries)
         self._gate = _automaton(self._gate_literals)
@@ -78,35 +100,30 @@ class Matcher:
 
     def hits(self, view: View, languages: frozenset[str]) -> list[Hit]:
         """Return what is found in a view for these languages, in order, nested finds of one target dropped."""
-        found = list(self._found(view, languages))
-        found.sort(key=lambda hit: (hit.start, -hit.end, hit.target))
-        kept: list[Hit] = []
-        reach: dict[str, int] = defaultdict(int)
-        for hit in found[:HITS_MAX]:
-            if hit.end > reach[hit.target]:
-                reach[hit.target] = hit.end
-                kept.append(hit)
-        return kept
+        return _kept(
+            (entry, hit)
+            for entry, hit in self._finder.found(view)
+            if entry.language in languages or (entry.language == LENDER and entry.target in self._lent)
+        )
 
-    def _found(self, view: View, languages: frozenset[str]) -> Iterator[Hit]:
-        lent = self._lent
-        texts = (view.low, view.cased)
-        for number, start, end in self._automaton.find_matches_as_indexes(view.low, overlapping=True):
-            for entry in self._entries[self._literals[number]]:
-                if entry.language not in languages and not (
-                    entry.language == LENDER and entry.target in lent
-                ):
-                    continue
-                stop = _end_of(entry, texts, start, end, entry.script)
-                if stop is not None:
-                    yield Hit(start, stop, entry.target, entry.form.term)
+
+def _kept(found: Iterable[tuple[Entry, Hit]]) -> list[Hit]:
+    """Return the finds in order, without those inside an earlier one of their target, within the bound."""
+    hits = sorted((hit for _, hit in found), key=lambda hit: (hit.start, -hit.end, hit.target))
+    kept: list[Hit] = []
+    reach: dict[str, int] = defaultdict(int)
+    for hit in hits[:HITS_MAX]:
+        if hit.end > reach[hit.target]:
+            reach[hit.target] = hit.end
+            kept.append(hit)
+    return kept
 
 
 def _automaton(literals: list[str]) -> ahocorasick_rs.AhoCorasick:
     return ahocorasick_rs.AhoCorasick(literals, store_patterns=False)
 
 
-def _by_literal(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, list[Entry]]:
+def _by_literal(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     grouped: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         grouped[entry.form.literal].append(entry)

@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import click
 
-from services.cli.common import FAILED, UnreadableError, bus_option, config_options, settings_from
+from services.cli.common import FAILED, UnreadableError, bus_option, config_options, counted, settings_from
 from services.text.clean import one_line, visible
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.bootstrap.deadletters import Letter
-    from services.bus.ports import Bus
+    from services.bootstrap.deadletters import DeadLetters, How, Letter, Outcome
     from services.bus.topics import Topic
     from services.settings import Settings
+
+    Opened: TypeAlias = Callable[[Topic], DeadLetters]
+    """Gives the dead letters of a topic on the log that was opened."""
 
 T = TypeVar("T")
 MESSAGE_MAX = 120
 HEAD_MAX = 4_000
 """Code points of a letter's value that ``show`` prints."""
+NOT_THERE = "?"
+"""What stands for a header that a letter lacks, and in front of one that is not what it should be."""
+
+
+def letter_offset(text: str) -> int:
+    """Return the offset of a letter; what else stands in a line of ``list`` is told apart."""
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return int(text)
+    message = (
+        f"{text[:80]!r} is no offset of a letter: write the number behind the topic in `tumen dlq list` "
+        "(9/0 there is partition and offset of the original)"
+    )
+    raise UnreadableError(message)
 
 
 @click.group()
 def dlq() -> None:
     """List, show, replay and drop dead letters: messages that could not be handled.
+
+    A letter is named by TOPIC and OFFSET, the first two words of its line in `tumen dlq list`. Offsets have gaps: what
+    was replayed or dropped is noted in the same topic, and Kafka counts its own marks.
 
     Example: tumen dlq list
     """
@@ -53,28 +73,31 @@ def list_letters(
 ) -> None:
     """Print one line for each dead letter of TOPICS (stories, verdicts …; default: all).
 
-    Topic and offset of the letter, where the original was, key, stage, error class, attempts, age, message.
+    Topic and offset of the letter; partition/offset of the original (9/-: it never got onto its topic); its key; the
+    service that failed; error class; attempts (3x); age; message. A ? is a header that is not there or not what it
+    should be.
 
     Example: tumen dlq list stories --format jsonl
     """
-    from services.bootstrap.deadletters import letters
     from services.bus.topics import PRIMARY
     from services.clock import SystemClock
 
     wanted = [_topic(name) for name in topics] or list(PRIMARY)
     now = SystemClock().now()
 
-    async def work(opened: Bus) -> list[Letter]:
-        return [letter for topic in wanted for letter in await letters(opened, topic)]
+    async def work(of: Opened) -> None:
+        for topic in wanted:
+            async with aclosing(of(topic).letters()) as found:
+                async for letter in found:
+                    if everything or letter.settled is None:
+                        _say(_line(letter, now) if form == "line" else _json(letter, form))
 
-    for letter in _on_bus(settings_from(config, log_format, bus=bus), work):
-        if everything or letter.settled is None:
-            _say(_line(letter, now) if form == "line" else _json(letter, form))
+    _on_bus(settings_from(config, log_format, bus=bus), work)
 
 
 @dlq.command("show")
 @click.argument("topic")
-@click.argument("offset", type=click.IntRange(0))
+@click.argument("offset", type=letter_offset)
 @bus_option
 @config_options
 def show(topic: str, offset: int, bus: str | None, config: str | None, log_format: str | None) -> None:
@@ -82,14 +105,8 @@ def show(topic: str, offset: int, bus: str | None, config: str | None, log_forma
 
     Example: tumen dlq show stories 3
     """
-    from services.bootstrap.deadletters import chosen, letters
-
-    of = _topic(topic)
-
-    async def work(opened: Bus) -> Letter:
-        return chosen(await letters(opened, of), of, [offset])[0]
-
-    letter = _on_bus(settings_from(config, log_format, bus=bus), work)
+    of_topic = _topic(topic)
+    letter = _on_bus(settings_from(config, log_format, bus=bus), lambda of: of(of_topic).letter(offset))
     if letter.settled:
         _say(f"settled: {letter.settled}")
     _say(f"key: {one_line(letter.record.key, MESSAGE_MAX)}")
@@ -101,7 +118,7 @@ def show(topic: str, offset: int, bus: str | None, config: str | None, log_forma
 
 @dlq.command("replay")
 @click.argument("topic")
-@click.argument("offsets", nargs=-1, type=click.IntRange(0))
+@click.argument("offsets", nargs=-1, type=letter_offset)
 @click.option("--all", "everything", is_flag=True, help="Every letter that is not settled yet.")
 @click.option("--again", is_flag=True, help="Also what was replayed or dropped before.")
 @bus_option
@@ -119,19 +136,15 @@ def replay_letters(
 
     Example: tumen dlq replay stories 3 4
     """
-    from services.bootstrap.deadletters import replay
-
-    of, which = _topic(topic), _which(offsets, everything=everything)
-    _report(
-        _on_bus(
-            settings_from(config, log_format, bus=bus), lambda opened: replay(opened, of, which, again=again)
-        )
-    )
+    of_topic, which = _topic(topic), _which(offsets, everything=everything)
+    settings = settings_from(config, log_format, bus=bus)
+    outcome = _on_bus(settings, lambda of: of(of_topic).replay(which, again=again))
+    _report(settings, of_topic, "replayed", outcome)
 
 
 @dlq.command("drop")
 @click.argument("topic")
-@click.argument("offsets", nargs=-1, type=click.IntRange(0))
+@click.argument("offsets", nargs=-1, type=letter_offset)
 @click.option("--all", "everything", is_flag=True, help="Every letter that is not settled yet.")
 @bus_option
 @config_options
@@ -147,10 +160,9 @@ def drop_letters(
 
     Example: tumen dlq drop stories 3
     """
-    from services.bootstrap.deadletters import drop
-
-    of, which = _topic(topic), _which(offsets, everything=everything)
-    _report(_on_bus(settings_from(config, log_format, bus=bus), lambda opened: drop(opened, of, which)))
+    of_topic, which = _topic(topic), _which(offsets, everything=everything)
+    settings = settings_from(config, log_format, bus=bus)
+    _report(settings, of_topic, "dropped", _on_bus(settings, lambda of: of(of_topic).drop(which)))
 
 
 def _topic(name: str) -> Topic:
@@ -169,13 +181,16 @@ def _which(offsets: tuple[int, ...], *, everything: bool) -> tuple[int, ...] | N
     return offsets or None
 
 
-def _on_bus(settings: Settings, work: Callable[[Bus], Awaitable[T]]) -> T:
+def _on_bus(settings: Settings, work: Callable[[Opened], Awaitable[T]]) -> T:
     from services.bootstrap import open_bus
-    from services.bootstrap.deadletters import UnknownLetterError
+    from services.bootstrap.deadletters import DeadLetters, UnknownLetterError
+    from services.bootstrap.opening import topic_namer
+
+    called = topic_namer(settings)
 
     async def run() -> T:
         async with open_bus(settings.bus, settings.kafka, must_exist=True) as opened:
-            return await work(opened)
+            return await work(lambda topic: DeadLetters(opened, topic, called))
 
     try:
         return asyncio.run(run())
@@ -183,31 +198,40 @@ def _on_bus(settings: Settings, work: Callable[[Bus], Awaitable[T]]) -> T:
         raise click.ClickException(str(error)) from error
 
 
-def _report(refused: list[str]) -> None:
-    """Say what was not done, and fail if that is anything."""
-    for line in refused:
+def _report(settings: Settings, topic: Topic, how: How, outcome: Outcome) -> None:
+    """Say what was done and what was not, and fail if that is anything."""
+    from services.bootstrap.opening import topic_namer
+
+    for line in outcome.refused:
         click.echo(line, err=True)
-    if refused:
+    called = topic_namer(settings)
+    onto = f" onto {called(topic.name)}" if how == "replayed" else ""
+    click.echo(f"{called(topic.dlq.name)}: {counted(outcome.settled, 'letter')} {how}{onto}", err=True)
+    if outcome.refused:
         sys.exit(FAILED)
 
 
 def _line(letter: Letter, now: datetime) -> str:
     record = letter.record
-    place = f"{letter.header('original-partition')}/{letter.header('original-offset')}"
-    attempts = letter.header("attempts")
-    age = _age(now.timestamp() - record.timestamp_ms / 1_000)
+    offset = _number(letter, "original-offset")
     settled = f" [{letter.settled}]" if letter.settled else ""
     parts = (
         f"{letter.topic.short} {record.offset}",
-        place,
+        f"{_number(letter, 'original-partition')}/{'-' if offset == '-1' else offset}",
         record.key,
-        letter.header("stage"),
-        letter.header("error-class"),
-        f"{attempts}x",
-        age,
+        letter.header("stage") or NOT_THERE,
+        letter.header("error-class") or NOT_THERE,
+        f"{_number(letter, 'attempts')}x",
+        _age(now.timestamp() - record.timestamp_ms / 1_000),
         letter.header("error-message") + settled,
     )
     return "  ".join(one_line(part, MESSAGE_MAX) for part in parts)
+
+
+def _number(letter: Letter, name: str) -> str:
+    """Return the number in a header, and anything else behind a question mark."""
+    number = letter.number(name)
+    return f"{NOT_THERE}{letter.header(name)}" if number is None else str(number)
 
 
 def _age(seconds: float) -> str:

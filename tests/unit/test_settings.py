@@ -109,7 +109,8 @@ def test_settings_know_where_each_was_made(tmp_path: Path) -> None:
     path = write(tmp_path, '[kafka]\nenvironment = "stage"\n')
     settings = load(path, {"TUMEN_KAFKA__PARTITIONS": "8"}, {"bus": "sqlite:a.db"})
     assert settings.origin("kafka", "environment") == f"{path}:2: kafka.environment"
-    assert settings.origin("kafka", "partitions") == "TUMEN_KAFKA__PARTITIONS"
+    assert settings.origin("kafka", "partitions") == "TUMEN_KAFKA__PARTITIONS: kafka.partitions"
+    assert settings.kafka.origin("kafka", "environment") == f"{path}:2: kafka.environment"
     assert settings.origin("bus") == "--bus"
     assert settings.origin("desk", "port") == "desk.port"
 
@@ -143,7 +144,9 @@ def test_a_prefix_that_begins_no_topic_is_refused_by_name(prefix: str, tmp_path:
     path = write(tmp_path, f'[kafka]\ntopic_prefix = "{prefix}"\n')
     with pytest.raises(SettingsError, match=r"tumen\.toml:2: kafka\.topic_prefix: not the beginning"):
         load(path, {})
-    with pytest.raises(SettingsError, match=r"^TUMEN_KAFKA__ENVIRONMENT: not the beginning of an id"):
+    with pytest.raises(
+        SettingsError, match=r"^TUMEN_KAFKA__ENVIRONMENT: kafka\.environment: not the beginning of an id"
+    ):
         load(None, {"TUMEN_KAFKA__ENVIRONMENT": f"{prefix}."})
 
 
@@ -211,23 +214,32 @@ def test_credentials_of_kafka_go_together() -> None:
     [
         (
             {"TUMEN_KAFKA__SECURITY_PROTOCOL": "TLS"},
-            "TUMEN_KAFKA__SECURITY_PROTOCOL: Input should be 'PLAINTEXT'",
+            "TUMEN_KAFKA__SECURITY_PROTOCOL: kafka.security_protocol: Input should be 'PLAINTEXT'",
         ),
         ({"TUMEN_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}, "kafka.sasl_mechanism: must be set"),
         (SASL, "kafka.sasl_username: must be set with sasl_mechanism SCRAM-SHA-512"),
         (SASL | {"TUMEN_KAFKA__SASL_USERNAME": "tumen"}, "kafka.sasl_password_ref: must be set"),
-        (SCRAM | {"TUMEN_KAFKA__SASL_TOKEN_REF": "env:T"}, "TUMEN_KAFKA__SASL_TOKEN_REF: not with"),
-        (SCRAM | {"TUMEN_KAFKA__SASL_MECHANISM": "OAUTHBEARER"}, "TUMEN_KAFKA__SASL_USERNAME: not with"),
+        (
+            SCRAM | {"TUMEN_KAFKA__SASL_TOKEN_REF": "env:T"},
+            "TUMEN_KAFKA__SASL_TOKEN_REF: kafka.sasl_token_ref: not with",
+        ),
+        (
+            SCRAM | {"TUMEN_KAFKA__SASL_MECHANISM": "OAUTHBEARER"},
+            "TUMEN_KAFKA__SASL_USERNAME: kafka.sasl_username: not with",
+        ),
         (
             {"TUMEN_KAFKA__SASL_MECHANISM": "PLAIN"},
-            "TUMEN_KAFKA__SASL_MECHANISM: only with security_protocol",
+            "TUMEN_KAFKA__SASL_MECHANISM: kafka.sasl_mechanism: only with security_protocol",
         ),
-        ({"TUMEN_KAFKA__TLS_CA": "ca.pem"}, "TUMEN_KAFKA__TLS_CA: only with security_protocol"),
+        ({"TUMEN_KAFKA__TLS_CA": "ca.pem"}, "TUMEN_KAFKA__TLS_CA: kafka.tls_ca: only with security_protocol"),
         (TLS | {"TUMEN_KAFKA__TLS_CERTIFICATE": "a.pem"}, "kafka.tls_key: must be set with tls_certificate"),
-        (TLS | {"TUMEN_KAFKA__TLS_KEY": "a.key"}, "TUMEN_KAFKA__TLS_KEY: only with tls_certificate"),
+        (
+            TLS | {"TUMEN_KAFKA__TLS_KEY": "a.key"},
+            "TUMEN_KAFKA__TLS_KEY: kafka.tls_key: only with tls_certificate",
+        ),
         (
             TLS | {"TUMEN_KAFKA__TLS_KEY_PASSWORD_REF": "env:P"},
-            "TUMEN_KAFKA__TLS_KEY_PASSWORD_REF: only with tls_key",
+            "TUMEN_KAFKA__TLS_KEY_PASSWORD_REF: kafka.tls_key_password_ref: only with tls_key",
         ),
     ],
 )
