@@ -158,7 +158,7 @@ class LaneService:
             if not batch.records and (wakeup is None or wakeup > now):
                 return total
             if await self._suspects.among(lane, batch):
-                total += Progress(*await self._suspects.isolate(lane, stage, batch, now))
+                total += Progress(*await self._suspects.isolate(lane, stage, batch, now, self._work.demand))
             else:
                 async with self._suspects.together(lane, batch), self._work.room():
                     step = await self._work.decide(stage, batch.records, now)

@@ -140,12 +140,18 @@ class Suspects:
                 self._reports.suspected(lane.topic, lane.partition, first, 0, _said(error))
                 raise TryAgain from error
 
-    async def isolate(self, lane: Lane, stage: Stage, batch: Batch, now: datetime) -> tuple[int, int]:
-        """Run the suspects of a batch one by one, nobody else meanwhile; return how many records and messages."""
+    async def isolate(
+        self, lane: Lane, stage: Stage, batch: Batch, now: datetime, demand: Callable[[], None]
+    ) -> tuple[int, int]:
+        """Run the suspects of a batch one by one, nobody else meanwhile; return how many records and messages.
+
+        ``demand`` is asked when it is this lane's turn: it raises if nothing should be begun any more.
+        """
         found = self._found[_spot(lane)]
         suspects = [record for record in batch.records if record.offset < found.end][:ISOLATED_MAX]
         messages = 0
         async with self._aisle.alone():
+            demand()
             for trial in self._trials(batch, suspects, found):
                 messages += await self._try(lane, stage, trial, now)
         return len(suspects), messages

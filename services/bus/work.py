@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from services.bus.pace import Pace
-from services.bus.ports import BATCH_BYTES_MOST
+from services.bus.ports import BATCH_BYTES_MOST, BusUnavailable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,6 +41,9 @@ class Work(Protocol):
     def room(self) -> AbstractAsyncContextManager[object]:
         """Wait until there is room for another lane's batch, from deciding on it to its commit."""
 
+    def demand(self) -> None:
+        """Raise if a lane should begin nothing, because another has met why the log cannot be reached."""
+
     def is_over(self) -> bool:
         """Whether the lanes should stop although there is more."""
 
@@ -64,6 +67,9 @@ class OneByOne:
         """Have room: lanes come one after the other."""
         return nullcontext()
 
+    def demand(self) -> None:
+        """Raise nothing: a failure has ended everything."""
+
     def is_over(self) -> bool:
         """Never stop before a lane is empty."""
         return False
@@ -78,20 +84,36 @@ class SideBySide:
         self._deciding = asyncio.Lock()
         self._room = asyncio.Semaphore(LANES_AT_ONCE)
         self._deadline = 0.0
+        self._away: BusUnavailable | None = None
+        """Why the log could not be reached by one of the lanes in this drain."""
 
     async def over(self, turns: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Give every lane its turn, all at once; all of them end before the first failure is raised."""
-        self._deadline = asyncio.get_running_loop().time() + DRAIN_S
-        ended = await asyncio.gather(*(turn() for turn in turns), return_exceptions=True)
-        given: list[T] = []
-        for result in ended:
-            if isinstance(result, BaseException):
-                raise result
-            given.append(result)
-        return given
+        """Give every lane its turn, all at once; all of them end before a failure is raised.
+
+        Once a lane could not reach the log, the others finish what they are at and begin nothing: each would wait as
+        long for the same answer, and it would be said late. A failure that waiting does not mend comes first.
+        """
+        self._deadline, self._away = asyncio.get_running_loop().time() + DRAIN_S, None
+        ended = await asyncio.gather(*map(self._noting, turns), return_exceptions=True)
+        if failed := [result for result in ended if isinstance(result, BaseException)]:
+            raise min(failed, key=lambda error: isinstance(error, BusUnavailable))
+        return [result for result in ended if not isinstance(result, BaseException)]
+
+    async def _noting(self, turn: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await turn()
+        except BusUnavailable as error:
+            self._away = self._away or error
+            raise
+
+    def demand(self) -> None:
+        """Raise why the log could not be reached, once a lane has met it."""
+        if self._away is not None:
+            raise BusUnavailable(str(self._away)) from self._away
 
     async def poll(self, lane: Lane) -> Batch:
         """Return a batch as large as the measured speed allows."""
+        self.demand()
         return await lane.poll(self._pace.records_max, BATCH_BYTES_MOST)
 
     async def decide(self, stage: Stage, records: Sequence[Record], now: datetime) -> Step:
@@ -106,10 +128,13 @@ class SideBySide:
             self._pace.took(len(records), clock() - begun)
         return step
 
-    def room(self) -> AbstractAsyncContextManager[object]:
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
         """Let so many lanes have a batch in memory."""
-        return self._room
+        async with self._room:
+            self.demand()
+            yield
 
     def is_over(self) -> bool:
-        """Whether this drain has gone on for long enough."""
-        return asyncio.get_running_loop().time() >= self._deadline
+        """Whether this drain has gone on for long enough, or cannot go on."""
+        return self._away is not None or asyncio.get_running_loop().time() >= self._deadline

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.broker
 
 SHARDS = 4
+LANES = 16
+"""As `tumen topics create` makes them."""
 SOON_S = 60.0
+NOTICED_S = 40.0
+"""A wait without news (5 s) and one question (6 s), on a busy machine; a question for each lane would take 96 s."""
 STOP_S = 10.0
 """Promised of SIGTERM in every state of the log."""
 SESSION = {"TUMEN_KAFKA__SESSION_TIMEOUT": "6s", "TUMEN_KAFKA__ENVIRONMENT": "test"}
@@ -152,14 +156,14 @@ def own_broker() -> Iterator[Broker]:
         yield started
 
 
-@pytest.fixture
-async def cluster(own_broker: Broker) -> Cluster:
+@pytest.fixture(params=[SHARDS])
+async def cluster(own_broker: Broker, request: pytest.FixtureRequest) -> Cluster:
     """Make all topics under names of this test's own, once the broker is well again."""
     made = a_cluster(own_broker)
     async with asyncio.timeout(SOON_S):
         while True:
             try:
-                await make_topics(made, tuple(TOPICS), shards=SHARDS)
+                await make_topics(made, tuple(TOPICS), shards=request.param)
             except BusUnavailable:
                 await nap(0.2)
             else:
@@ -275,6 +279,38 @@ async def test_an_outage_is_said_waited_for_and_over(own_broker: Broker, cluster
         await append_stories(cluster, 2 * SHARDS)
         async with asyncio.timeout(SOON_S):
             while await one.judged() < 2 * SHARDS:
+                await nap(0.2)
+        assert await one.stop() < STOP_S
+        assert one.process.returncode == 0
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("cluster", [LANES], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["frozen", "dead"])
+async def test_a_service_of_many_lanes_notices_as_soon_as_any(
+    own_broker: Broker, cluster: Cluster, number: signal.Signals
+) -> None:
+    """An idle classifier is not ready within seconds, spins at nothing meanwhile, and is ready again by itself."""
+    async with live(cluster, "classifier") as one:
+        await until_ready(one)
+        begun, used = time.monotonic(), one.cpu_s()
+        own_broker.kill() if number == signal.SIGKILL else own_broker.signal(number)
+        try:
+            async with asyncio.timeout(NOTICED_S):
+                while (await one.ask("/ready"))[0] != 503:
+                    await nap(0.2)
+            await nap(OUTAGE_S)
+            assert (await one.ask("/ready"))[0] == 503
+            assert (one.cpu_s() - used) / (time.monotonic() - begun) < CPU_SHARE_MAX
+        finally:
+            if number == signal.SIGKILL:
+                await asyncio.to_thread(own_broker.start)
+            else:
+                own_broker.signal(signal.SIGCONT)
+        await until_ready(one)
+        await append_stories(cluster, LANES, partitions=LANES)
+        async with asyncio.timeout(SOON_S):
+            while await one.judged() < LANES:
                 await nap(0.2)
         assert await one.stop() < STOP_S
         assert one.process.returncode == 0

@@ -72,6 +72,14 @@ class Cluster:
         }
 
 
+@dataclass(slots=True)
+class _Question:
+    """What is asked about the ends of the same places, by one after the other, and how it failed last."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failure: BusUnavailable | None = None
+
+
 class Engine:
     """The shared parts. ``ends`` are last stable offsets, as last seen; ``floors`` what this process committed."""
 
@@ -86,7 +94,7 @@ class Engine:
         self.floors: dict[TopicPartition, int] = {}
         self.commits: dict[tuple[str, TopicPartition], int] = {}
         self._checked: dict[TopicPartition, float] = {}
-        self._looking = asyncio.Lock()
+        self._questions: dict[frozenset[TopicPartition], _Question] = {}
         self._partitions: dict[str, int] = {}
         self._places: dict[tuple[str, int], TopicPartition] = {}
         self.narrow: set[str] = set()
@@ -204,22 +212,36 @@ class Engine:
                 self._checked[place] = now
 
     async def look(self, places: Collection[TopicPartition]) -> None:
-        """Make ``ends`` fresh for these places; own commits are waited for, for a moment."""
-        if not self.stale(places):
-            return
-        async with self._looking:  # whoever waited here mostly finds that it was done for him
-            await self._look(places)
+        """Make ``ends`` fresh for these places; own commits are waited for, for a moment.
 
-    def stale(self, places: Collection[TopicPartition]) -> list[TopicPartition]:
-        """Return the places whose end is not known well enough, or hides what this process committed."""
-        now = asyncio.get_running_loop().time()
+        Whoever waited while the same was asked mostly finds that it was done for him, however long it took. Where there
+        was no answer, there is none for him either: a service with many lanes learns within one question that Kafka is
+        away.
+        """
+        came = asyncio.get_running_loop().time()
+        if not self.stale(places, came):
+            return
+        question = self._questions.setdefault(frozenset(places), _Question())
+        before = question.failure
+        async with question.turn:
+            if question.failure is not None and question.failure is not before:
+                raise BusUnavailable(str(question.failure)) from question.failure
+            try:
+                await self._look(places, came)
+            except BusUnavailable as error:
+                question.failure = error
+                raise
+
+    def stale(self, places: Collection[TopicPartition], at: float | None = None) -> list[TopicPartition]:
+        """Return the places whose end is not known well enough for a moment (now), or hides what this process committed."""
+        moment = asyncio.get_running_loop().time() if at is None else at
         return [
-            place for place in places if now - self._checked.get(place, 0.0) > FRESH_S or self._late(place)
+            place for place in places if moment - self._checked.get(place, 0.0) > FRESH_S or self._late(place)
         ]
 
-    async def _look(self, places: Collection[TopicPartition]) -> None:
+    async def _look(self, places: Collection[TopicPartition], came: float) -> None:
         now = asyncio.get_running_loop().time
-        stale = self.stale(places)
+        stale = self.stale(places, came)
         deadline = now() + VISIBLE_S
         while stale:
             asked = now()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from services.bus import work
+from services.bus.attempts import Note
 from services.bus.loop import LaneService, Progress, Step
-from services.bus.ports import Lane, Message, Record
+from services.bus.ports import Batch, BusUnavailable, Lane, Message, Outbox, Record
 from services.bus.sqlite import SqliteBus
 from services.bus.topics import STORIES, VERDICTS
+from services.bus.work import LANES_AT_ONCE, SideBySide
 
 NOON = datetime(2026, 5, 12, 12, tzinfo=UTC)
 
@@ -157,3 +160,123 @@ async def test_a_cancelled_drain_ends_its_lanes(bus: SqliteBus, copier: Copier) 
     while (await service.drain(NOON)).moved:
         pass
     assert len([record async for record in bus.read(VERDICTS.name)]) == 800
+
+
+async def test_once_the_log_is_away_no_lane_begins(bus: SqliteBus) -> None:
+    """Lanes that wait for room share the failure of those that have it, instead of waiting as long each for the same."""
+    side_by_side, begun, full = SideBySide(), 0, asyncio.Event()
+
+    async def commit() -> None:
+        nonlocal begun
+        async with side_by_side.room():
+            begun += 1
+            if begun == LANES_AT_ONCE:
+                full.set()
+            await full.wait()
+            raise BusUnavailable("Kafka did not commit")
+
+    with pytest.raises(BusUnavailable, match="Kafka did not commit"):
+        await side_by_side.over([commit] * (LANES_AT_ONCE + 12))
+    assert begun == LANES_AT_ONCE
+
+    async def poll() -> Batch:
+        (lane,) = (await (await bus.join("g", [STORIES.name])).lanes())[:1]
+        return await side_by_side.poll(lane)
+
+    assert await side_by_side.over([poll]) == [Batch()], "the next drain begins anew"
+
+
+async def test_a_lane_that_commits_while_another_cannot_ends_with_that(bus: SqliteBus) -> None:
+    """What it is at is finished; nothing is polled after it."""
+    side_by_side = SideBySide()
+    (lane, *_) = await (await bus.join("g", [STORIES.name])).lanes()
+    failed = asyncio.Event()
+
+    async def fail() -> None:
+        failed.set()
+        raise BusUnavailable("away")
+
+    async def go_on() -> None:
+        assert not side_by_side.is_over()
+        await failed.wait()
+        assert side_by_side.is_over()
+        await side_by_side.poll(lane)
+
+    with pytest.raises(BusUnavailable, match="away"):
+        await side_by_side.over([go_on, fail])
+
+
+async def test_a_failure_that_waiting_does_not_mend_comes_first() -> None:
+    """A bug ends the process although another lane, before it, could not reach the log."""
+
+    async def away() -> None:
+        raise BusUnavailable("away")
+
+    async def buggy() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await SideBySide().over([away, buggy])
+
+
+class Suspect:
+    """A lane that was left with a suspicion, on a log that is away by now."""
+
+    topic = STORIES.name
+    note = str(Note("rested", 0, 2, 0, "another process"))
+    tried: list[int]
+
+    def __init__(self, partition: int, tried: list[int]) -> None:
+        """Take the partition, and where to note what is tried."""
+        self.partition = partition
+        self.tried = tried
+
+    async def poll(self, *_: int) -> Batch:
+        """Have two records."""
+        return Batch(tuple(Record(self.topic, self.partition, n, "", b"x", (), 0) for n in range(2)), 2)
+
+    async def restore(self, topic: str, partition: int | None = None) -> AsyncIterator[Record]:
+        """Have no state."""
+        nothing: tuple[Record, ...] = ()
+        for record in nothing:
+            yield record
+
+    @asynccontextmanager
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:
+        """Fail."""
+        self.tried.append(self.partition)
+        raise BusUnavailable("away")
+        yield
+
+
+class Suspected:
+    """The membership of such lanes."""
+
+    moving = False
+
+    def __init__(self) -> None:
+        """Have three."""
+        self.tried: list[int] = []
+        self._lanes = [Suspect(partition, self.tried) for partition in range(3)]
+
+    async def lanes(self) -> Sequence[Lane]:
+        """Return them."""
+        return self._lanes
+
+    def hold_while(self, busy: Callable[[], bool]) -> None:
+        """Move nothing."""
+
+    async def wait(self, timeout_s: float) -> None:
+        """Have news."""
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+async def test_suspects_of_other_lanes_are_not_begun_while_the_log_is_away(copier: Copier) -> None:
+    """They take turns, so that the wait for the log would be as long for each of them, one behind the other."""
+    membership = Suspected()
+    service = LaneService("copier", membership, lambda lane: Copying(lane, copier), live=True)
+    with pytest.raises(BusUnavailable, match="away"):
+        await service.drain(NOON)
+    assert membership.tried == [0]
