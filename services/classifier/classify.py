@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from schemas.claim import Field_
+from schemas.claim import Claim, Field_
 from schemas.verdict import Contribution, Entity, Evidence, ModelVersion, Verdict
+from services.classifier.claims.extract import claims_of
+from services.classifier.claims.pack import Pack, load_pack
+from services.classifier.claims.scene import Context
 from services.classifier.features import features_of, tier_of
 from services.classifier.gazetteer import ENTITIES_MAX, Gazetteer, load_gazetteer
 from services.classifier.language import language_of, language_unread, told_surely
@@ -54,6 +57,7 @@ class Model:
     gazetteer: Gazetteer
     matcher: Matcher
     version: ModelVersion
+    claims: Pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,18 @@ class Reading:
     fields: tuple[tuple[Field_, View], ...]
     found: tuple[Statement, ...]
     entities: tuple[Entity, ...] = ()
+    languages: frozenset[str] = frozenset()
+    """The word lists that were read with."""
 
 
 @cache
 def load_model() -> Model:
     """Return the model of the package's data; LexiconError says what is wrong with it."""
     lexicon, weights, gazetteer = load_lexicon(), load_weights(), load_gazetteer()
-    version = ModelVersion(version=ENGINE_VERSION, lexicon=lexicon.version, weights=weights.version)
-    return Model(lexicon, weights, gazetteer, Matcher(lexicon, gazetteer.watched_names), version)
+    pack = load_pack()
+    engine = f"{ENGINE_VERSION}+{pack.version}"
+    version = ModelVersion(version=engine, lexicon=lexicon.version, weights=weights.version)
+    return Model(lexicon, weights, gazetteer, Matcher(lexicon, gazetteer.watched_names), version, pack)
 
 
 def cut(item: Item) -> Item:
@@ -129,6 +137,7 @@ def read(item: Item, model: Model) -> Reading:
         fields,
         tuple(statements(sentences, model.lexicon, script)),
         _entities(fields, model.gazetteer, company=company),
+        languages,
     )
 
 
@@ -176,10 +185,17 @@ def _verdict(item: Item, model: Model, reading: Reading) -> Verdict:
         tier=tier_of(joined, model.lexicon),
         language=reading.language,
         evidence=_evidence(reading, joined, model.lexicon),
+        claims=_claims(reading, model) if joined else (),
         entities=reading.entities,
         breakdown=_breakdown(features, reading, watched, model.weights),
         truncated=item.truncated,
     )
+
+
+def _claims(reading: Reading, model: Model) -> tuple[Claim, ...]:
+    joiners = Words.of(model.lexicon, reading.languages).joiners
+    context = Context.of(reading.fields, reading.languages, joiners, (model.lexicon, model.claims))
+    return claims_of(reading.found, context, reading.language)
 
 
 def _is_near_miss(statement: Statement) -> bool:

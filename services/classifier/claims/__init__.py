@@ -1,0 +1,1 @@
+"""Statements to claims: who says what, about which materiel, in which direction, how many, with what standing. Pure."""

@@ -1,0 +1,195 @@
+"""From whom to whom: each sign in a clause votes, the stronger sum decides, nothing or a tie says nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.classifier.claims.pack import FrameRule, Pack, Side
+    from services.classifier.claims.scene import Context, Mention, Scene
+    from services.classifier.match import Hit
+
+MARKED = 4
+"""A side marked as source or goal: from Pyongyang, to Russia."""
+SUBJECT = 3
+OWNED = 3
+DEFAULT = 1
+ADPOSITION_GAP_MAX = 16
+OWNER_GAP_MAX = 28
+OWNER_AFTER_GAP_MAX = 2
+GIVING = ("give", "help", "tech", "deploy", "exchange")
+TAKING = ("get", "want")
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What each mention of a side is in a clause."""
+
+    source: frozenset[Side]
+    goal: frozenset[Side]
+    place: frozenset[Side]
+    owner: frozenset[Side]
+    subject: Side | None
+
+
+def other(side: Side) -> Side:
+    """Return the other side."""
+    return "b" if side == "a" else "a"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a clause beside its own words: who it is about, who speaks, which frame fits."""
+
+    subject: Side | None = None
+    speaker: Side | None = None
+    frame: FrameRule | None = None
+
+
+def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Context) -> str:
+    """Return the direction of what moves in a clause: a_to_b, b_to_a or unknown."""
+    frame = about.frame
+    roles = roles_of(clause, about.subject, things, context)
+    votes: dict[Side, int] = {"a": 0, "b": 0}
+    for side in roles.source:
+        votes[side] += MARKED
+    for side in roles.goal:
+        votes[other(side)] += MARKED
+    for side in roles.owner:
+        votes[side] += OWNED
+    for side in _placed(clause, roles):
+        votes[side] += MARKED
+    doer = _doer(clause, roles.subject)
+    if doer is not None and (frame is None or not frame.answers or roles.subject != about.speaker):
+        votes[doer] += SUBJECT
+    if frame is None or not frame.answers:
+        for side in _defaults(things, context.pack):
+            votes[side] += DEFAULT
+    if frame is not None and frame.giver and votes["a"] == votes["b"]:
+        votes["a" if frame.giver == "a" else "b"] += DEFAULT
+    if votes["a"] == votes["b"]:
+        return "unknown"
+    return "a_to_b" if votes["a"] > votes["b"] else "b_to_a"
+
+
+def roles_of(clause: Scene, subject: Side | None, things: Sequence[Hit], context: Context) -> Roles:
+    """Return the roles of the sides in a clause; ``subject`` is who it is about if it names nobody first."""
+    source: set[Side] = set()
+    goal: set[Side] = set()
+    place: set[Side] = set()
+    owner: set[Side] = set()
+    first: Side | None = None
+    marked: Side | None = None
+    supplier = clause.of("supplier")
+    for one in clause.mentions:
+        if one.side is None:
+            continue
+        mark = _mark(one, clause)
+        match mark:
+            case "from":
+                source.add(one.side)
+            case "to":
+                goal.add(one.side)
+            case "at":
+                place.add(one.side)
+            case "subject":
+                marked = marked or one.side
+            case _ if any(0 <= hit.start - one.end <= OWNER_GAP_MAX * 2 for hit in supplier):
+                goal.add(one.side)
+            case _ if _owns(one, clause, things, context):
+                owner.add(one.side)
+            case _:
+                first = first or one.side
+    return Roles(
+        frozenset(source), frozenset(goal), frozenset(place), frozenset(owner), marked or first or subject
+    )
+
+
+def _mark(one: Mention, clause: Scene) -> str:
+    """Return how a side is marked: from, to, at, subject, or nothing."""
+    best, nearest = "", ADPOSITION_GAP_MAX + 1
+    for hit in clause.cues:
+        match hit.target:
+            case "from_after" | "to_after" | "at_after" | "subject_after" if hit.start == one.end:
+                return hit.target.removesuffix("_after")
+            case "from_form" | "to_form" if hit.start <= one.start < hit.end:
+                return hit.target.removesuffix("_form")
+            case "from" | "to" | "at" if 0 <= one.start - hit.end < nearest and not _mention_between(
+                hit, one, clause
+            ):
+                best, nearest = hit.target, one.start - hit.end
+            case _:
+                pass
+    return best
+
+
+def _mention_between(hit: Hit, one: Mention, clause: Scene) -> bool:
+    starts = [mid.start for mid in clause.mentions]
+    starts += [mid.start for mid in (*clause.things, *clause.others)]
+    return any(hit.end <= start < one.start for start in starts)
+
+
+def _owns(one: Mention, clause: Scene, things: Sequence[Hit], context: Context) -> bool:
+    """Return whether a side stands right before a thing, no verb between, or right after it as an adjective."""
+    low = context.views[clause.field].low
+    for thing in things:
+        if 0 <= thing.start - one.end <= OWNER_GAP_MAX and not any(
+            one.end <= hit.start < thing.start and hit.target in _VERBS for hit in clause.cues
+        ):
+            return "," not in low[one.end : thing.start]
+        if one.start <= thing.start and thing.end <= one.end:
+            return True
+        if context.has("adjectives_follow") and 0 <= one.start - thing.end <= OWNER_AFTER_GAP_MAX:
+            return True
+    return False
+
+
+_VERBS = frozenset(
+    {
+        "give",
+        "get",
+        "want",
+        "help",
+        "deploy",
+        "use",
+        "fight",
+        "move",
+        "load",
+        "unload",
+        "agree",
+        "plan",
+        "from",
+        "to",
+        "at",
+        "see",
+        "say",
+        "supplier",
+        "exchange",
+        "may",
+    }
+)
+
+
+def _placed(clause: Scene, roles: Roles) -> set[Side]:
+    """Return who gives by where a ship is loaded or unloaded."""
+    if clause.has("unload"):
+        return {other(side) for side in roles.place}
+    return set(roles.place) if clause.has("load") else set()
+
+
+def _doer(clause: Scene, subject: Side | None) -> Side | None:
+    """Return who gives, by what the subject of the clause does."""
+    if subject is None:
+        return None
+    first = next((hit.target for hit in clause.cues if hit.target in {*GIVING, *TAKING}), "")
+    if clause.has("want") or first in TAKING:
+        return other(subject)
+    return subject if first in GIVING else None
+
+
+def _defaults(things: Sequence[Hit], pack: Pack) -> list[Side]:
+    owners = {pack.categories[thing.target].owner for thing in things}
+    return ["a" if owner == "a" else "b" for owner in owners if owner] if len(owners - {""}) == 1 else []

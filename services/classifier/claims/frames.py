@@ -1,0 +1,111 @@
+"""A clause to a claim: its type by the cues and things in it, then direction, standing, things and number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.classifier.claims.direction import About, direction_of
+from services.classifier.claims.draft import Draft, Quoted
+from services.classifier.claims.quantity import quantity_of
+from services.classifier.claims.status import standing_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.classifier.claims.attribution import Voice
+    from services.classifier.claims.pack import FrameRule, Pack, Side
+    from services.classifier.claims.scene import Context, Scene
+    from services.classifier.match import Hit
+
+EVIDENCE_LENGTH_MAX = 600
+"""Code points of a quotation in a verdict."""
+_TRIMMED = " ,;:–—-、，"
+
+
+def frame_of(clause: Scene, pack: Pack) -> FrameRule | None:
+    """Return the frame that fits a clause, if one does."""
+    families = {pack.categories[thing.target].family for thing in clause.things}
+    for frame in pack.frames:
+        if frame.opens and not _opens(clause, frame):
+            continue
+        if clause.has(*frame.cues) and (not frame.things or frame.things & families):
+            return frame
+    return None
+
+
+def _opens(clause: Scene, frame: FrameRule) -> bool:
+    return any(hit.target in frame.cues and hit.start - clause.start <= 1 for hit in clause.cues)
+
+
+def draft_of(
+    clause: Scene,
+    frame: FrameRule,
+    voice: Voice,
+    heard: tuple[Side | None, str],
+    context: Context,
+) -> Draft:
+    """Return what a clause claims; ``heard`` is who it is about and what governs it, from before."""
+    pack = context.pack
+    subject, governing = heard
+    things = _things(clause, frame, pack)
+    side = voice.side(pack)
+    standing = standing_of(clause, governing, pack, of_a_side=side is not None)
+    return Draft(
+        type=frame.type,
+        direction=_direction(clause, About(subject, side, frame), frame, things, context),
+        standing=standing,
+        voice=voice,
+        things=_surfaces(things, clause, context),
+        quantity=None if frame.answers or frame.mutual else quantity_of(clause, things, context),
+        evidence=(evidence_of(clause, context),),
+        clause=clause,
+        answers=frame.answers,
+        dated=clause.has("old"),
+        opinion=clause.has("opinion"),
+    )
+
+
+def _direction(
+    clause: Scene,
+    about: About,
+    frame: FrameRule,
+    things: Sequence[Hit],
+    context: Context,
+) -> str:
+    if frame.mutual and not (frame.goods and things):
+        return "mutual"
+    found = direction_of(clause, about, things, context)
+    return "mutual" if found == "unknown" and clause.has("both") else found
+
+
+def _things(clause: Scene, frame: FrameRule, pack: Pack) -> list[Hit]:
+    """Return the things that a claim of this type is about."""
+    kept = [
+        thing
+        for thing in clause.things
+        if not frame.things or pack.categories[thing.target].family in frame.things
+    ]
+    if frame.bare:
+        return []
+    plain = [thing for thing in kept if not pack.categories[thing.target].vague]
+    return plain or kept
+
+
+def _surfaces(things: Sequence[Hit], clause: Scene, context: Context) -> tuple[tuple[str, str], ...]:
+    view = context.views[clause.field]
+    found: dict[str, str] = {}
+    for thing in things:
+        begin, end = view.span(thing.start, thing.end)
+        found.setdefault(thing.target, view.raw[begin:end])
+    return tuple(found.items())
+
+
+def evidence_of(clause: Scene, context: Context) -> Quoted:
+    """Return the span of a clause, without the commas around it."""
+    text = context.views[clause.field].cased
+    start, end = clause.start, min(clause.end, clause.start + EVIDENCE_LENGTH_MAX)
+    while start < end - 1 and text[start] in _TRIMMED:
+        start += 1
+    while end > start + 1 and text[end - 1] in _TRIMMED:
+        end -= 1
+    return Quoted(clause.field, start, end)

@@ -1,0 +1,219 @@
+"""A sentence as the claims engine sees it: its cues, things, speakers and sides, in view places."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from services.classifier.claims.pack import SIDES
+from services.classifier.claims.quotes import quotations
+from services.classifier.match import Hit
+from services.classifier.sentences import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from schemas.claim import Field_
+    from services.classifier.claims.pack import Pack, Side
+    from services.classifier.lexicon import Lexicon
+    from services.classifier.statements import Statement
+    from services.classifier.text import View
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A side, named at a place; ``None`` for both at once."""
+
+    start: int
+    end: int
+    side: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A sentence, or a clause of one, with all that was found in it."""
+
+    field: Field_
+    number: int
+    start: int
+    end: int
+    cues: tuple[Hit, ...] = ()
+    things: tuple[Hit, ...] = ()
+    speakers: tuple[Hit, ...] = ()
+    measures: tuple[Hit, ...] = ()
+    """Units, operators and number words."""
+    mentions: tuple[Mention, ...] = ()
+    others: tuple[Hit, ...] = ()
+    """Third countries and the front: whoever else may give or get."""
+    quotes: tuple[tuple[int, int], ...] = ()
+    statement: Statement | None = None
+
+    def has(self, *names: str) -> bool:
+        """Return whether one of these cues stands here."""
+        return any(hit.target in names for hit in self.cues)
+
+    def of(self, *names: str) -> list[Hit]:
+        """Return the finds of these cues, in order."""
+        return [hit for hit in self.cues if hit.target in names]
+
+    def quoted(self, place: int) -> bool:
+        """Return whether a place is inside a quotation."""
+        return any(start <= place < end for start, end in self.quotes)
+
+    @property
+    def joins(self) -> bool:
+        """Whether the rule holds in this sentence."""
+        return self.statement is not None and self.statement.joins
+
+    def between(self, start: int, end: int) -> Scene:
+        """Return the part of this scene between two places."""
+
+        def inside(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+            return tuple(hit for hit in hits if start <= hit.start < end)
+
+        return replace(
+            self,
+            start=start,
+            end=end,
+            cues=inside(self.cues),
+            things=inside(self.things),
+            speakers=inside(self.speakers),
+            measures=inside(self.measures),
+            mentions=tuple(one for one in self.mentions if start <= one.start < end),
+            others=inside(self.others),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A story's fields and what is needed to read them."""
+
+    views: dict[Field_, View]
+    languages: frozenset[str]
+    joiners: frozenset[str]
+    traits: frozenset[str]
+    lexicon: Lexicon
+    pack: Pack
+
+    @classmethod
+    def of(
+        cls,
+        fields: Sequence[tuple[Field_, View]],
+        languages: frozenset[str],
+        joiners: frozenset[str],
+        data: tuple[Lexicon, Pack],
+    ) -> Context:
+        """Return the context of a story; a text that opens with its title is read once, as text."""
+        views = dict(fields)
+        if "text" in views and views["text"].low.startswith(views["title"].low):
+            del views["title"]
+        lexicon, pack = data
+        traits = frozenset(trait for name in languages for trait in pack.traits.get(name, ()))
+        return cls(views, languages, joiners, traits, lexicon, pack)
+
+    def has(self, trait: str) -> bool:
+        """Return whether the language of the story is said to have a trait of grammar."""
+        return trait in self.traits
+
+    def joined(self, gap: str) -> bool:
+        """Return whether nothing but commas and conjunctions stands in a gap of folded text."""
+        return all(word in self.joiners for word in gap.translate(_MARKS).split())
+
+
+_MARKS = str.maketrans(dict.fromkeys(",、，·・'’", " "))
+
+
+def scenes(found: Sequence[Statement], context: Context) -> list[Scene]:
+    """Return all sentences of a story, in order, with what is found in them."""
+    stated = {(one.sentence.field, one.sentence.start): one for one in found}
+    read: list[Scene] = []
+    for field, view in context.views.items():
+        kinds = _sorted(context.pack.matcher.hits(view, context.languages))
+        quotes = quotations(view.cased)
+        for number, (start, end) in enumerate(sentences(view)):
+            statement = stated.get((field, start))
+            read.append(
+                Scene(
+                    field,
+                    number,
+                    start,
+                    end,
+                    **{name: _inside(hits, start, end) for name, hits in kinds.items()},
+                    mentions=_mentions(statement, context.lexicon, context.pack),
+                    others=_others(statement),
+                    quotes=tuple(one for one in quotes if one[0] < end and start < one[1]),
+                    statement=statement,
+                )
+            )
+    return read
+
+
+def _sorted(hits: list[Hit]) -> dict[str, list[Hit]]:
+    """Return the finds by what they are, without those that a void or a longer find hides."""
+    kinds: dict[str, list[Hit]] = {"cues": [], "things": [], "speakers": [], "measures": []}
+    names = {"cue": "cues", "mat": "things", "who": "speakers"}
+    for hit in hits:
+        kind, _, name = hit.target.partition(".")
+        target = name if kind in names else hit.target
+        kinds[names.get(kind, "measures")].append(Hit(hit.start, hit.end, target, hit.term))
+    void = [hit for hit in kinds["cues"] if hit.target == "void"]
+    kinds["cues"] = [hit for hit in kinds["cues"] if hit.target != "void" and not _overlaps(hit, void)]
+    kinds["things"] = [hit for hit in longest(kinds["things"]) if not _overlaps(hit, void)]
+    kinds["speakers"] = longest(kinds["speakers"])
+    return kinds
+
+
+def _overlaps(hit: Hit, others: Iterable[Hit]) -> bool:
+    return any(other.start < hit.end and hit.start < other.end for other in others)
+
+
+def longest(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the finds that no longer one overlaps, in order."""
+    kept: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start, hit.target)):
+        if not _overlaps(hit, kept):
+            kept.append(hit)
+    return sorted(kept, key=lambda hit: hit.start)
+
+
+def _inside(hits: list[Hit], start: int, end: int) -> tuple[Hit, ...]:
+    places = [hit.start for hit in hits]
+    return tuple(hits[bisect_left(places, start) : bisect_left(places, end)])
+
+
+def _mentions(statement: Statement | None, lexicon: Lexicon, pack: Pack) -> tuple[Mention, ...]:
+    """Return the sides named in a sentence; a pair of names is both where neither is found by itself."""
+    if statement is None:
+        return ()
+    single: list[Mention] = []
+    double: list[Mention] = []
+    for hit in statement.sentence.hits:
+        keys = lexicon.concepts[hit.target].keys
+        sides = [side for side in SIDES if pack.keys[side] in keys]
+        if len(sides) == 1 and "nexus" not in keys:
+            single.append(Mention(hit.start, hit.end, sides[0]))
+        elif len(sides) > 1:
+            double.append(Mention(hit.start, hit.end, None))
+    taken = [
+        pair for pair in double if not any(pair.start <= one.start and one.end <= pair.end for one in single)
+    ]
+    return tuple(sorted([*_apart(single), *taken], key=lambda one: one.start))
+
+
+def _apart(mentions: list[Mention]) -> list[Mention]:
+    """Return the mentions without those inside another of the same side."""
+    return [
+        one
+        for one in mentions
+        if not any(
+            other is not one and other.start <= one.start and one.end <= other.end and other != one
+            for other in mentions
+        )
+    ]
+
+
+def _others(statement: Statement | None) -> tuple[Hit, ...]:
+    if statement is None:
+        return ()
+    return tuple(hit for hit in statement.sentence.hits if hit.target in {"third", "south", "theatre"})
