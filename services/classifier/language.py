@@ -31,6 +31,15 @@ _TRADITIONAL = frozenset(
     "國這們個為來時發對說會學實現樣關點東車長門見馬龍羅軍戰烏韓進還開間問題導彈總統話兩鮮"
 )
 
+_JAPANESE = frozenset(
+    "戦対発実関験鉄弾広売変図価圧権伝営続様撃総応労従検観駆軽帰県拠両団処辺沢黒拡択齢鉱焼遅譲"
+)
+"""Letters as only Japan writes them; a headline may hold no kana at all."""
+_NEVER_JAPANESE = frozenset(
+    "這們來發對說會學實樣關點戰彈總兩還國烏俄"
+    "这们个为时发对说实现样关东车长门见马龙罗军战乌韩进还开间问题导弹总统话两鲜"
+)
+
 SCRIPT_OF = {
     **dict.fromkeys(
         (
@@ -85,14 +94,14 @@ def language_of(text: str, hint: str | None) -> tuple[str | None, str]:
     """Return (language or None, script) of a text; a declared language counts where the text cannot tell."""
     script = script_of(text)
     declared = _declared(hint, script)
-    told, certainty = _told(text, script)
+    told, certainty = _told(text, script, hint)
     needed = CERTAIN if declared is None else CERTAIN_AGAINST
     return told if told is not None and certainty >= needed else declared, script
 
 
 def told_surely(text: str) -> str | None:
     """Return the language that a text is in without any doubt worth naming, whatever the feed declares."""
-    told, certainty = _told(text, script_of(text))
+    told, certainty = _told(text, script_of(text), None)
     return told if certainty >= CERTAIN_AGAINST else None
 
 
@@ -130,7 +139,7 @@ def script_of(low: str) -> str:
     return script if counts[script] * 4 >= sum(map(str.isalpha, sample)) else "latin"
 
 
-def _told(text: str, script: str) -> tuple[str | None, float]:
+def _told(text: str, script: str, hint: str | None) -> tuple[str | None, float]:
     """Return what the text itself says, and how sure that is, from 0 to 1."""
     match script:
         case "hangul":
@@ -138,7 +147,7 @@ def _told(text: str, script: str) -> tuple[str | None, float]:
         case "kana":
             return "ja", 1.0
         case "han":
-            return _chinese(text), 1.0
+            return _of_han(text, declared_language(hint)), 1.0
         case _ if script in GUESSED:
             language, certainty = _identifier(script).classify(text[:SAMPLE_LENGTH_MAX])
             return str(language), float(certainty)
@@ -146,8 +155,10 @@ def _told(text: str, script: str) -> tuple[str | None, float]:
             return None, 0.0
 
 
-def _chinese(low: str) -> str | None:
-    sample = low[:SAMPLE_LENGTH_MAX]
+def _of_han(text: str, declared: str | None) -> str | None:
+    sample = text[:SAMPLE_LENGTH_MAX]
+    if _NEVER_JAPANESE.isdisjoint(sample) and (declared == "ja" or not _JAPANESE.isdisjoint(sample)):
+        return "ja"
     simplified = sum(letter in _SIMPLIFIED for letter in sample)
     traditional = sum(letter in _TRADITIONAL for letter in sample)
     if simplified == traditional:

@@ -112,6 +112,7 @@ def test_a_run_without_stops_is_cut() -> None:
         ("首脳が会談した", "ja"),
         ("两国领导人会见", "zh-Hans"),
         ("兩國領導人會見", "zh-Hant"),
+        ("露朝、対空兵器取引拡大", "ja"),
         ("朝鲜 北韓", None),
         ("Қазақстан мен Ресей келісімге қол қойды", "kk"),
         ("Os líderes dos dois países encontraram-se na cidade", "pt"),
@@ -134,6 +135,8 @@ def test_a_declared_language_counts_only_where_the_text_cannot_tell() -> None:
     assert language_unread("лидеры встретились", "uk") == "uk"
     assert language_unread("лидеры встретились", None) is None
     assert language_unread("정상들이 만났다", "en") == "ko"
+    assert language_of("露朝軍事協力", "ja")[0] == "ja"
+    assert language_of("俄羅斯軍事合作", "ja")[0] == "zh-Hant"
     assert declared_language("zh_TW") == "zh-Hant"
     assert declared_language("english please") is None
     assert script_of("Δ") == "other"
