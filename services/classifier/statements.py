@@ -39,6 +39,9 @@ AT_THE_FRONT = frozenset(
 # because the DPRK's own are in the news without Russia.
 OWNED = frozenset({"personnel", "materiel.ammunition", "materiel.artillery"})
 OWNED_GAP_MAX = 6
+# Between the two of them these need no verb either, whatever the sentence says of them.
+BETWEEN = frozenset({"personnel", "materiel.ammunition", "materiel.artillery"})
+BETWEEN_REACH_MAX = 120
 POINTS_BACK = ("coref", "pair", "leader_weak", "dprk_weak")
 # Too general to be read across a full stop.
 NOT_CARRIED = frozenset({"treaty"})
@@ -176,8 +179,27 @@ def _nexus(sentence: Sentence, lexicon: Lexicon) -> frozenset[str]:
         hit.target
         for hit in sentence.hits
         if (concept := lexicon.concepts[hit.target]).keys & {"nexus", "noun"}
-        and ("nexus" in concept.keys or _is_owned(hit, sentence) or _is_related(hit, concept, sentence))
+        and (
+            "nexus" in concept.keys
+            or _stands_alone(hit, sentence, lexicon)
+            or _is_related(hit, concept, sentence)
+        )
     )
+
+
+def _stands_alone(hit: Hit, sentence: Sentence, lexicon: Lexicon) -> bool:
+    return _is_owned(hit, sentence) or (hit.target in BETWEEN and _is_between(hit, sentence, lexicon))
+
+
+def _is_between(hit: Hit, sentence: Sentence, lexicon: Lexicon) -> bool:
+    """Return whether both sides themselves, not only the front, are named close by."""
+    near = {
+        key
+        for other in sentence.hits
+        if _apart(hit, other) <= BETWEEN_REACH_MAX
+        for key in lexicon.concepts[other.target].keys
+    }
+    return {"rus", "dprk"} <= near
 
 
 def _is_owned(hit: Hit, sentence: Sentence) -> bool:

@@ -69,6 +69,20 @@ def test_three_words_on_one_page_are_no_statement(title: str, summary: str) -> N
     assert not judged(title, summary).flagged
 
 
+@pytest.mark.parametrize(
+    ("title", "flagged"),
+    [
+        ("Moscow on Pyongyang's infantry: all questions to the generals", True),
+        ("Zelensky on Pyongyang's neighbours: infantry is no answer", False),
+        ("Moscow on Hanoi's infantry: all questions to the generals", False),
+        ("Envoy of Russia asked about a debate on North Korean rockets", True),
+    ],
+)
+def test_soldiers_shells_and_dprk_made_arms_between_the_two_need_no_verb(title: str, flagged: bool) -> None:
+    """Where both sides are named beside soldiers or shells, any word said of them is in scope; the front is no side."""
+    assert judged(title).flagged is flagged
+
+
 @pytest.mark.parametrize("filler", ["one word more " * 34, "one word more " * 60])
 def test_words_far_apart_are_no_statement(filler: str) -> None:
     """A sentence that never ends says nothing of what stands at its two ends."""
