@@ -45,9 +45,9 @@ async def ledger(url: str) -> dict[str, list[bytes]]:
 
 
 async def topics(command: str, url: str, *more: str) -> tuple[int, list[str]]:
-    """Run ``tumen topics``; return the exit code and the lines."""
+    """Run ``tumen topics``; return the exit code and the lines on stdout."""
     done = await asyncio.to_thread(CliRunner().invoke, main, ["topics", command, "--bus", url, *more])
-    return done.exit_code, done.output.splitlines()
+    return done.exit_code, done.stdout.splitlines()
 
 
 def play_the_day(url: str) -> None:
