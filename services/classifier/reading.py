@@ -128,7 +128,11 @@ def _without_lists(hits: list[Hit], view: View, words: Words) -> list[Hit]:
             rows[-1].append(hit)
         else:
             rows.append([hit])
-    spans = [(row[0].start, row[-1].end) for row in rows if _is_list(row, words.lexicon)]
+    spans = [
+        (row[0].start, row[-1].end)
+        for row in rows
+        if _is_list(row, words.lexicon) or _is_comparison(row, hits, words.lexicon)
+    ]
     return [hit for hit in hits if not _in_list(hit, spans)]
 
 
@@ -144,6 +148,14 @@ def _is_list(row: list[Hit], lexicon: Lexicon) -> bool:
     targets = {hit.target for hit in row}
     keys = {key for target in targets for key in lexicon.concepts[target].keys}
     return "third" in targets and {"rus", "dprk"} <= keys
+
+
+def _is_comparison(row: list[Hit], hits: list[Hit], lexicon: Lexicon) -> bool:
+    """Return whether the DPRK stands among two others and nothing of Russia beside them: a name to lend to no one."""
+    others = {hit.start for hit in row if hit.target == "third"}
+    if len(others) < 2 or not any("dprk" in lexicon.concepts[hit.target].keys for hit in row):  # noqa: PLR2004
+        return False
+    return not any("rus" in lexicon.concepts[hit.target].keys for hit in hits)
 
 
 def _in_list(hit: Hit, spans: list[tuple[int, int]]) -> bool:

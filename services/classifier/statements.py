@@ -108,6 +108,8 @@ def _antecedents(read: list[Sentence], place: int) -> Iterable[Sentence]:
         yield from (other for other in read if other.field == "title")
         return
     yield read[place - 1]  # of the same field: every sentence is in the list, in order
+    if sentence.number == 1 and sentence.has(*POINTS_BACK):
+        yield from (other for other in read if other.field == "title")
 
 
 def _statement(sentence: Sentence, other: Sentence | None, lexicon: Lexicon, reach: int) -> Statement:

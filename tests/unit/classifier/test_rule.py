@@ -46,6 +46,7 @@ def test_the_tier_is_that_of_the_highest_nexus(title: str, tier: str) -> None:
         ("Kim Jong Un and Putin meet in Vladivostok", "An arms deal is expected."),
         ("Moscow denies it all", "Officials in Seoul say North Korea supplied the Kremlin with shells."),
         ("Meeting ends", "Kim Jong Un met Putin on Monday. They discussed weapons supplies."),
+        ("Kim Jong Un receives Putin", "A letter was handed over. They discussed weapons supplies."),
     ],
 )
 def test_adjoining_statements_join_when_one_speaks_of_the_other(title: str, summary: str) -> None:
@@ -57,6 +58,11 @@ def test_adjoining_statements_join_when_one_speaks_of_the_other(title: str, summ
     ("title", "summary"),
     [
         ("Kim Jong Un opens a zoo", "The animals came from Moscow. Arms are wanted in many countries."),
+        (
+            "Iran gave Russia ballistic missiles",
+            "Washington had punished firms in China, Belarus and North Korea.",
+        ),
+        ("Kim Jong Un receives Putin", "A letter was handed over. Weapons supplies fell in Europe."),
         ("News in brief", "North Korea harvested rice. Rain fell in Oslo. Russia sold weapons to India."),
         ("Briefing: Putin meets Kim Jong Un; missiles supplied by Germany hit Crimea", ""),
         ("Russia, China, Iran and North Korea named in a report on arms supplies", ""),
