@@ -15,13 +15,13 @@ from pathlib import Path
 from services.bus.kafka import KafkaBus
 from services.bus.kafka.engine import Cluster
 from services.bus.kafka.names import Names
-from services.bus.ports import BusUnavailable, Lane, LaneLost, Membership, Message
-from services.bus.topics import FEED_STATE, STORIES, VERDICTS
+from services.bus.ports import BusUnavailable, Lane, LaneLost, Membership
+from services.bus.topics import FEED_STATE, STORIES
 from tests.kafka_calls import Calls
+from tests.relay import copies
 
 ROOT = Path(__file__).parents[1]
 GROUP = "chaos"
-COUNT = "count"
 SESSION_S = 6.0
 RECORDS_MAX = 200
 WAIT_S = 0.5
@@ -62,14 +62,11 @@ class Worker:
         if lane not in counts:
             counts[lane] = await calls.of("restore", count_of(lane))
         while (batch := await calls.of("poll", lane.poll(RECORDS_MAX))).records:
-            number = counts[lane]
+            copied = copies(batch.records, lane.partition, counts[lane])
             with calls.timed("commit"):
                 async with lane.transaction(batch) as outbox:
-                    for number, record in enumerate(batch.records, start=number + 1):  # noqa: B020
-                        headers = (("number", f"{lane.partition}/{number}".encode()),)
-                        outbox.send(Message(VERDICTS.name, 0, record.key, record.value, headers))
-                    outbox.send(Message(FEED_STATE.name, lane.partition, COUNT, str(number).encode()))
-            counts[lane] = number
+                    outbox.send_all(copied)
+            counts[lane] += len(batch.records)
 
     async def turn(self) -> None:
         """Work until told to stop; a log that is away is waited for."""
