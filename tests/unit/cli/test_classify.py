@@ -51,7 +51,7 @@ def test_each_line_gets_its_verdict_in_order(tmp_path: Path) -> None:
         ("line:3", "line:3", False),
     ]
     assert [Verdict.model_validate(row).story for row in rows] == [None] * 3
-    assert rows[0]["claims"] == []
+    assert [len(row["claims"]) for row in rows] == [1, 0, 0]
 
 
 def test_an_integer_of_any_size_is_an_id(tmp_path: Path) -> None:
