@@ -36,8 +36,11 @@ NEAR = 40
 FAR = 110
 SCORE_MIN = 3
 CARRY_GAP_MAX = 24
+ARTICLE_GAP_MAX = 5
 JOINT_GAP_MAX = 12
 JOINT_MAX = 6
+_PAUSES = frozenset({",", "，", "、", ",”", '"', ',"', "”", "»,", "»"})
+_CLOSING = frozenset(',”"»“’–—，」』')
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +64,37 @@ OUTLET = Voice()
 def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
     """Return who speaks by the words of the clause itself; None: nobody is named."""
     view, pack = context.views[clause.field], context.pack
+    opener = _heads(clause, view)
+    if opener is not None:
+        return Voice((pack.speakers[opener.target],), ":", opener.start, opener.end)
     goes_on = bool(before.speakers) and _goes_on(clause)
-    best: tuple[int, Hit, Hit] | None = None
+    best: tuple[tuple[int, int], Hit, Hit] | None = None
     for cue in clause.of(*SPEECH):
         if goes_on and cue.target in ACTS:
             continue
         for who in clause.speakers:
             points = _points(who, cue, clause, view, pack)
-            if points >= SCORE_MIN and (best is None or points > best[0]):
-                best = (points, who, cue)
+            rank = (points, -max(who.start - cue.end, cue.start - who.end))
+            if points >= SCORE_MIN and (best is None or rank > best[0]):
+                best = (rank, who, cue)
     carried = _carried(clause, before)
-    if carried is not None and (best is None or best[0] <= SCORE_MIN + 1):
+    if carried is not None and (best is None or pack.speakers[best[1].target].unnamed):
         return carried
     if best is None:
         return None
     _, who, cue = best
     return Voice(_joint(who, clause, context), cue.term, who.start, who.end)
+
+
+def _heads(clause: Scene, view: View) -> Hit | None:
+    """Return who stands before a colon at the head of a clause: Seoul: troops on the move."""
+    for who in clause.speakers:
+        if who.start - clause.start <= CLOSE and view.cased[who.end : who.end + 2].lstrip()[:1] in {
+            ":",
+            "：",
+        }:
+            return who
+    return None
 
 
 def _goes_on(clause: Scene) -> bool:
@@ -93,33 +111,47 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     between = view.cased[cue.end : who.start] if after else view.cased[who.end : cue.start]
     points = 6 if gap <= CLOSE else 4 if gap <= NEAR else 2
     if after:
-        points += 2 if cue.target == "according" else -3 if not _inverted(cue, view) else 1
-    elif between.strip(" ") in {",", "，", "、", ",”", '"', ',"', "”", "»,", "»"}:
+        points += 2 if cue.target == "according" else 1 if _inverted(cue, who, view, pack) else -4
+    elif between.strip(" ") in _PAUSES and view.cased[max(0, who.start - 2) : who.start].strip() != ",":
         points -= 4
     speaker = pack.speakers[who.target]
     if pack.side_of(speaker) is None or speaker.of or speaker.part:
         points += 2
     if any(hit.target == "subject_after" and hit.start == who.end for hit in clause.cues):
         points += 4
-    if any(hit.target in {"from", "to", "at"} and 0 <= who.start - hit.end <= CLOSE for hit in clause.cues):
-        points -= 0 if cue.target == "according" else 3
+    if who.start - clause.start <= CLOSE:
+        points += 2
+    if speaker.unnamed:
+        points -= 2
+    if cue.target != "according" and _governed(who, clause, pack):
+        points -= 3
     if clause.quoted(who.start):
         points -= 6
     return points
 
 
-def _inverted(cue: Hit, view: View) -> bool:
-    """Return whether a verb stands right after a comma or a quotation: its subject follows."""
-    return view.cased[max(0, cue.start - 2) : cue.start].rstrip()[-1:] in {
-        ",",
-        "”",
-        '"',
-        "»",
-        "“",
-        "’",
-        "–",
-        "—",
-    }
+def _governed(who: Hit, clause: Scene, pack: Pack) -> bool:
+    """Return whether somebody is named after a preposition; an official at a ministry speaks for the ministry."""
+    for hit in clause.cues:
+        if hit.target in {"from", "to", "at"} and 0 <= who.start - hit.end <= ARTICLE_GAP_MAX:
+            return not any(
+                pack.speakers[one.target].unnamed and 0 <= hit.start - one.end <= CLOSE
+                for one in clause.speakers
+            )
+    return False
+
+
+def _inverted(cue: Hit, who: Hit, view: View, pack: Pack) -> bool:
+    """Return whether a verb stands right after a comma or a quotation, so that its subject follows.
+
+    A side named by itself must end the clause there: "…," says Moscow; but "analysts, …, say Moscow needs" is no such thing.
+    """
+    if view.cased[max(0, cue.start - 2) : cue.start].rstrip()[-1:] not in _CLOSING:
+        return False
+    speaker = pack.speakers[who.target]
+    if pack.side_of(speaker) is None or speaker.of or speaker.part:
+        return True
+    return view.cased[who.end : who.end + 1] in {"", ".", ",", "。", "，", ";", ":"}
 
 
 def _carried(clause: Scene, before: Voice) -> Voice | None:
@@ -140,5 +172,12 @@ def _joint(who: Hit, clause: Scene, context: Context) -> tuple[Speaker, ...]:
         gap = low[other.end : row[0].start]
         if len(gap) > JOINT_GAP_MAX or len(row) == JOINT_MAX or not gap.strip() or not context.joined(gap):
             break
+        if len(row) == 1 and not _conjoined(other.end, row[0].start, clause):
+            break
         row.insert(0, other)
     return tuple(context.pack.speakers[one.target] for one in row)
+
+
+def _conjoined(start: int, end: int, clause: Scene) -> bool:
+    """Return whether the last two of a row have "and" between them; with a comma only, the first is something else."""
+    return any(hit.target == "and" and start <= hit.start and hit.end <= end for hit in clause.cues)

@@ -39,7 +39,9 @@ def _cuts(scene: Scene) -> list[int]:
     found: list[tuple[int, int, int]] = []
     for hit in scene.cues:
         match hit.target:
-            case "break" | "exchange" | "keep":
+            case "break" | "keep":
+                found.append((hit.start, hit.end, hit.start))
+            case "exchange" if any(thing.start >= hit.end for thing in scene.things):
                 found.append((hit.start, hit.end, hit.start))
             case "end":
                 found.append((hit.start, hit.end, hit.end))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SPEECH = frozenset({"say", "according", "carry", "we", "ask"})
+SPEECH = frozenset({"say", "according", "carry", "we", "ask", "this"})
 STANCE = frozenset(
     {
         "believe",
@@ -19,6 +19,7 @@ STANCE = frozenset(
         "want",
         "agree",
         "plan",
+        "will",
         "deny",
         "decline",
         "retract",

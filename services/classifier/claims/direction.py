@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from services.classifier.claims.scene import Context, Mention, Scene
     from services.classifier.match import Hit
 
-MARKED = 4
+MARKED = 5
 """A side marked as source or goal: from Pyongyang, to Russia."""
-SUBJECT = 3
+SUBJECT = 4
 OWNED = 3
 DEFAULT = 1
 ADPOSITION_GAP_MAX = 16
 OWNER_GAP_MAX = 28
 OWNER_AFTER_GAP_MAX = 2
-GIVING = ("give", "help", "tech", "deploy", "exchange")
+GIVING = ("give", "help", "tech", "exchange")
 TAKING = ("get", "want")
 
 
@@ -65,8 +65,9 @@ def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Co
     doer = _doer(clause, roles.subject)
     if doer is not None and (frame is None or not frame.answers or roles.subject != about.speaker):
         votes[doer] += SUBJECT
-    if frame is None or not frame.answers:
-        for side in _defaults(things, context.pack):
+    if frame is None or not (frame.answers or frame.giver):
+        kinds = {thing.target for thing in things} or {frame.topic if frame else ""} - {""}
+        for side in _defaults(kinds, context.pack):
             votes[side] += DEFAULT
     if frame is not None and frame.giver and votes["a"] == votes["b"]:
         votes["a" if frame.giver == "a" else "b"] += DEFAULT
@@ -117,7 +118,7 @@ def _mark(one: Mention, clause: Scene) -> str:
                 return hit.target.removesuffix("_after")
             case "from_form" | "to_form" if hit.start <= one.start < hit.end:
                 return hit.target.removesuffix("_form")
-            case "from" | "to" | "at" if 0 <= one.start - hit.end < nearest and not _mention_between(
+            case "from" | "to" | "at" if 0 <= one.start - hit.end < nearest and not _between(
                 hit, one, clause
             ):
                 best, nearest = hit.target, one.start - hit.end
@@ -126,9 +127,10 @@ def _mark(one: Mention, clause: Scene) -> str:
     return best
 
 
-def _mention_between(hit: Hit, one: Mention, clause: Scene) -> bool:
+def _between(hit: Hit, one: Mention, clause: Scene) -> bool:
     starts = [mid.start for mid in clause.mentions]
     starts += [mid.start for mid in (*clause.things, *clause.others)]
+    starts += [mid.start for mid in clause.cues if mid.target in _VERBS]
     return any(hit.end <= start < one.start for start in starts)
 
 
@@ -190,6 +192,6 @@ def _doer(clause: Scene, subject: Side | None) -> Side | None:
     return subject if first in GIVING else None
 
 
-def _defaults(things: Sequence[Hit], pack: Pack) -> list[Side]:
-    owners = {pack.categories[thing.target].owner for thing in things}
-    return ["a" if owner == "a" else "b" for owner in owners if owner] if len(owners - {""}) == 1 else []
+def _defaults(kinds: set[str], pack: Pack) -> list[Side]:
+    owners = {pack.categories[name].owner for name in kinds} - {""}
+    return ["a" if owner == "a" else "b" for owner in owners] if len(owners) == 1 else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
 from services.classifier.claims.attribution import OUTLET, Voice, voice_of
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from services.classifier.claims.scene import Context, Scene
 
 PEOPLE = "people"
-MOVED = frozenset({"give", "get", "want"})
+RECENT_MAX = 2
+"""Sentences for which a thing is still in a reader's mind: the troops, the shells."""
+MOVED = frozenset({"give", "get", "want", "help", "tech", "deploy"})
 """What may join things to a side even where only one side is named."""
 
 
@@ -31,6 +34,8 @@ class Heard:
     subject: Side | None = None
     quote_end: int = -1
     field: str = ""
+    recent: list[frozenset[str]] = dataclass_field(default_factory=list)
+    """The families of things that the last sentences claimed something of."""
 
 
 def drafts_of(read: Sequence[Scene], context: Context) -> list[Draft]:
@@ -38,16 +43,17 @@ def drafts_of(read: Sequence[Scene], context: Context) -> list[Draft]:
     heard = Heard()
     found: list[Draft] = []
     for scene in read:
-        if scene.statement is not None and scene.statement.excluded:
-            continue
-        own = list(_sentence(scene, heard, context))
+        undone = scene.statement is not None and scene.statement.excluded
+        own = [draft for frame, draft in _sentence(scene, heard, context) if frame.despite or not undone]
         if not own and scene.joins:
             own = [_least(scene, heard, context)]
+        families = (context.pack.families(draft.categories | draft.topic) for draft in own)
+        heard.recent = [frozenset().union(*families), *heard.recent][:RECENT_MAX]
         found += own
     return found
 
 
-def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[Draft]:
+def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[FrameRule, Draft]]:
     parts = clauses(scene)
     voices = _voices(parts, scene, heard, context)
     governing = ""
@@ -60,15 +66,17 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[Draft]:
         )
         subject = side if side and (part.has("we") or not about.mentions) else heard.subject
         frame = frame_of(part, context.pack)
-        if frame is not None and _in_scope(about, scene, frame, voice, context):
-            made.append((frame, draft_of(about, frame, voice, (subject, governing), context)))
+        if frame is not None and (scene.joins or _in_scope(about, frame, voice, heard, context)):
+            draft = draft_of(about, frame, voice, (subject, governing), context)
+            if frame.only in {"", draft.direction}:
+                made.append((frame, draft))
         governing = governing_of(part, governing)
         heard.subject = roles_of(about, subject, part.things, context).subject
     _remember(scene, voices, heard)
     strong = any(not frame.bare for frame, _ in made)
     for frame, draft in made:
-        if not (frame.bare and strong and not _names_both(draft, context)):
-            yield draft
+        if not (frame.bare and strong and not (_names_both(draft, context) and draft.standing.cue)):
+            yield frame, draft
 
 
 def _voices(parts: list[Scene], scene: Scene, heard: Heard, context: Context) -> list[Voice]:
@@ -92,29 +100,49 @@ def _carried(voice: Voice) -> Voice:
 
 def _remember(scene: Scene, voices: list[Voice], heard: Heard) -> None:
     spoken = [voice for voice in voices if voice.speakers]
+    spoken = [voice for voice in spoken if not voice.speakers[0].relay] or spoken
     if spoken:
         heard.voice = spoken[-1]
     heard.field = scene.field
     heard.quote_end = max((end for start, end in scene.quotes if start < scene.end), default=-1)
 
 
-def _in_scope(clause: Scene, scene: Scene, frame: FrameRule, voice: Voice, context: Context) -> bool:
-    """Return whether a clause speaks of the two sides: its sentence joins them, or it answers, or one is understood."""
-    pack = context.pack
-    if scene.joins:
-        return True
+def _in_scope(clause: Scene, frame: FrameRule, voice: Voice, heard: Heard, context: Context) -> bool:
+    """Return whether a clause of an unjoined sentence speaks of the two sides: it answers, or one is understood."""
+    side = voice.side(context.pack)
+    families = _families(clause, frame, context)
+    goes_on = any(families & recent for recent in heard.recent) and not _elsewhere(clause)
     if frame.answers:
-        return voice.side(pack) is not None or bool(voice.speakers and clause.things)
+        named = bool(clause.things or clause.mentions or goes_on)
+        return side is not None or (bool(voice.speakers) and named) or frame.despite
     sides = {one.side for one in clause.mentions}
-    side = voice.side(pack)
     if side is not None and (clause.has("we") or voice.start >= 0):
         sides.add(side)
     if len(sides - {None}) > 1 or None in sides or (clause.has("both") and not frame.things):
         return True
-    if not sides or clause.others:
-        return False
-    families = {pack.categories[thing.target].family for thing in clause.things}
-    return clause.has(*MOVED) and bool(frame.things) and (PEOPLE not in families or "b" in sides)
+    return (goes_on and not frame.bare) or (bool(frame.things) and _understood(clause, sides, families))
+
+
+def _families(clause: Scene, frame: FrameRule, context: Context) -> frozenset[str]:
+    """Return the families of things that a frame is about in a clause."""
+    pack = context.pack
+    found = pack.families(thing.target for thing in clause.things)
+    return (found & frame.things if frame.things else frozenset()) | pack.families({frame.topic} - {""})
+
+
+def _understood(clause: Scene, sides: set[Side | None], families: frozenset[str]) -> bool:
+    """Return whether a side that is not named is understood from the one that is."""
+    if sides == {"b"} and clause.has("use", "found"):
+        return any(hit.target == "theatre" for hit in clause.others)
+    return (
+        bool(sides) and not clause.others and clause.has(*MOVED) and (PEOPLE not in families or "b" in sides)
+    )
+
+
+def _elsewhere(clause: Scene) -> bool:
+    """Return whether a third country is named that may give or get, or the sentence is of a kind that joins nothing."""
+    framed = clause.statement is not None and bool(clause.statement.sentence.frames)
+    return framed or any(hit.target in {"third", "south"} for hit in clause.others)
 
 
 def _names_both(draft: Draft, context: Context) -> bool:

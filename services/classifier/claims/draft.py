@@ -39,6 +39,8 @@ class Draft:
     dated: bool = False
     """Whether the clause itself says that this is old news."""
     opinion: bool = False
+    topic: frozenset[str] = frozenset()
+    """The family that its type is about though no thing is named."""
 
     @property
     def categories(self) -> frozenset[str]:

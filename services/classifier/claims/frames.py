@@ -24,9 +24,9 @@ _TRIMMED = " ,;:–—-、，"
 
 def frame_of(clause: Scene, pack: Pack) -> FrameRule | None:
     """Return the frame that fits a clause, if one does."""
-    families = {pack.categories[thing.target].family for thing in clause.things}
+    families = pack.families(thing.target for thing in clause.things)
     for frame in pack.frames:
-        if frame.opens and not _opens(clause, frame):
+        if (frame.opens and not _opens(clause, frame)) or clause.has(*frame.without):
             continue
         if clause.has(*frame.cues) and (not frame.things or frame.things & families):
             return frame
@@ -62,6 +62,7 @@ def draft_of(
         answers=frame.answers,
         dated=clause.has("old"),
         opinion=clause.has("opinion"),
+        topic=frozenset({frame.topic} - {""}),
     )
 
 

@@ -17,6 +17,7 @@ from services.classifier.lexicon import Concept, Lexicon
 from services.classifier.match import Matcher
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
 Side = Literal["a", "b"]
@@ -88,7 +89,11 @@ class FrameRule:
     goods: bool = False
     answers: bool = False
     bare: bool = False
+    despite: bool = False
     giver: str = ""
+    topic: str = ""
+    only: str = ""
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,10 @@ class Pack:
     traits: dict[str, frozenset[str]]
     """The traits of grammar of each language that has a page."""
 
+    def families(self, categories: Iterable[str]) -> frozenset[str]:
+        """Return the families of some categories."""
+        return frozenset(self.categories[name].family for name in categories)
+
     def side_of(self, speaker: Speaker) -> Side | None:
         """Return the side a speaker speaks for, if any."""
         return next((side for side in SIDES if self.roles[side] == speaker.role), None)
@@ -128,7 +137,7 @@ def load_pack(root: Traversable | None = None) -> Pack:
     units = frozenset(category.unit for category in categories.values()) | UNITS
     known: dict[str, dict[str, str]] = {
         "cues": {name: f"cue.{name}" for name in CUES},
-        "materiel": {name: f"mat.{name}" for name in categories},
+        "materiel": {name: f"mat.{name}" for name in (*categories, NO_THING)},
         "claimants": {name: f"who.{name}" for name in speakers},
         "units": {name: f"unit.{name}" for name in units},
         "operators": {name: f"op.{name}" for name in OPERATORS},
@@ -159,6 +168,8 @@ def load_pack(root: Traversable | None = None) -> Pack:
     )
 
 
+NO_THING = "none"
+"""Under this name stand words that look like things and are none: they hide shorter finds."""
 UNITS = frozenset(
     {"railcar", "voyage", "percent_of_use", "vehicle", "tonne", "barrel", "USD", "container", "none"}
 )
@@ -233,7 +244,20 @@ def _status(page: Page, row: dict[str, str]) -> StatusRule:
 
 def _frame(page: Page, row: dict[str, Any]) -> FrameRule:
     cues, things = frozenset(row["cues"]), frozenset(row.get("things", ()))
-    for name in sorted((cues - CUES) | (things - FAMILIES)):
+    without = frozenset(row.get("without", ()))
+    for name in sorted(((cues | without) - CUES) | (things - FAMILIES)):
         page.fail(f"frame {row['type']}: unknown cue or family {name!r}", f'"{name}"')
-    flags = {name: bool(row.get(name, False)) for name in ("opens", "mutual", "goods", "answers", "bare")}
-    return FrameRule(row["type"], cues, things, giver=row.get("giver", ""), **flags)
+    flags = {
+        name: bool(row.get(name, False))
+        for name in ("opens", "mutual", "goods", "answers", "bare", "despite")
+    }
+    return FrameRule(
+        row["type"],
+        cues,
+        things,
+        giver=row.get("giver", ""),
+        topic=row.get("topic", ""),
+        only=row.get("only", ""),
+        without=without,
+        **flags,
+    )

@@ -52,10 +52,10 @@ def quantity_of(clause: Scene, things: Sequence[Hit], context: Context) -> Quant
     units = _units(clause, things, context)
     best: tuple[int, Number, Hit] | None = None
     for number in found:
-        for unit in units:
+        for named, unit in units:
             gap = _gap(number, unit, clause, context)
-            if gap is not None and (best is None or gap < best[0]):
-                best = (gap, number, unit)
+            if gap is not None and (best is None or gap + (not named) * UNIT_GAP_MAX < best[0]):
+                best = (gap + (not named) * UNIT_GAP_MAX, number, unit)
     if best is None:
         return _uncounted(clause, things, context)
     _, number, unit = best
@@ -93,7 +93,7 @@ def _uncounted(clause: Scene, things: Sequence[Hit], context: Context) -> Quanti
     return None
 
 
-def _units(clause: Scene, things: Sequence[Hit], context: Context) -> list[Hit]:
+def _units(clause: Scene, things: Sequence[Hit], context: Context) -> list[tuple[bool, Hit]]:
     """Return the units named in a clause, then the things that are counted in a unit of their own."""
     named = [hit for hit in clause.measures if hit.target.startswith("unit.") and hit.target != "unit.none"]
     categories = context.pack.categories
@@ -103,7 +103,7 @@ def _units(clause: Scene, things: Sequence[Hit], context: Context) -> list[Hit]:
         if categories[thing.target].unit != "unspecified"
         and not any(unit.start < thing.end and thing.start < unit.end for unit in named)
     ]
-    return [*named, *own]
+    return [*((True, unit) for unit in named), *((False, unit) for unit in own)]
 
 
 def _gap(number: Number, unit: Hit, clause: Scene, context: Context) -> int | None:

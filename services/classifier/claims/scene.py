@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from services.classifier.claims.pack import SIDES
+from services.classifier.claims.pack import NO_THING, SIDES
 from services.classifier.claims.quotes import quotations
 from services.classifier.match import Hit
 from services.classifier.sentences import sentences
@@ -159,7 +159,9 @@ def _sorted(hits: list[Hit]) -> dict[str, list[Hit]]:
         kinds[names.get(kind, "measures")].append(Hit(hit.start, hit.end, target, hit.term))
     void = [hit for hit in kinds["cues"] if hit.target == "void"]
     kinds["cues"] = [hit for hit in kinds["cues"] if hit.target != "void" and not _overlaps(hit, void)]
-    kinds["things"] = [hit for hit in longest(kinds["things"]) if not _overlaps(hit, void)]
+    kinds["things"] = [
+        hit for hit in longest(kinds["things"]) if hit.target != NO_THING and not _overlaps(hit, void)
+    ]
     kinds["speakers"] = longest(kinds["speakers"])
     return kinds
 

@@ -53,28 +53,57 @@ def root(voice: Voice) -> str:
 
 def _answered(drafts: Sequence[Draft]) -> list[Draft]:
     """Return the drafts with the answers taking direction and things from what the story speaks of."""
-    told = [draft for draft in drafts if not draft.answers and draft.direction in ONE_WAY]
-    counts = Counter(draft.direction for draft in told)
-    usual = counts.most_common(1)[0][0] if counts else "unknown"
+    told = [
+        (at, draft) for at, draft in enumerate(drafts) if not draft.answers and draft.direction in ONE_WAY
+    ]
     answered: list[Draft] = []
     for place, draft in enumerate(drafts):
-        if draft.answers and draft.direction == "unknown":
-            target = _nearest(drafts[:place], usual) or next(iter(told), None)
+        if answered and _goes_on(answered[-1], draft):
+            things = draft.things or answered[-1].things
+            answered.append(replace(draft, direction=answered[-1].direction, things=things))
+        elif draft.answers and draft.direction == "unknown":
+            near = _nearest(drafts[:place])
+            target = near if near is not None and draft.clause.has("this") else _usual(told, place) or near
             things = draft.things or (target.things if target else ())
-            answered.append(replace(draft, direction=usual, things=things))
+            direction = target.direction if target else "unknown"
+            answered.append(replace(draft, direction=direction, things=things))
         else:
             answered.append(draft)
     return answered
 
 
-def _nearest(before: Sequence[Draft], direction: str) -> Draft | None:
-    found = [draft for draft in before if draft.direction == direction and draft.things]
-    return found[-1] if found else None
+def _goes_on(one: Draft, other: Draft) -> bool:
+    """Return whether somebody goes on with the answer just given."""
+    return (
+        one.answers
+        and other.answers
+        and other.direction == "unknown"
+        and root(one.voice) == root(other.voice)
+        and other.clause.number - one.clause.number <= 1
+    )
+
+
+def _nearest(before: Sequence[Draft]) -> Draft | None:
+    """Return the last claim before an answer that goes one way and names a thing."""
+    found = [draft for draft in before if not draft.answers and draft.direction in ONE_WAY]
+    return next((draft for draft in reversed(found) if draft.things), found[-1] if found else None)
+
+
+def _usual(told: Sequence[tuple[int, Draft]], place: int) -> Draft | None:
+    """Return the claim that an answer without a word of its own is about: of the way that most go, the last before it."""
+    if not told:
+        return None
+    counts = Counter(draft.direction for _, draft in told)
+    usual = counts.most_common(1)[0][0]
+    ways = [(at, draft) for at, draft in told if draft.direction == usual]
+    before = [draft for at, draft in ways if at < place and draft.things]
+    return before[-1] if before else ways[0][1]
 
 
 def _same(one: Draft, other: Draft, pack: Pack) -> bool:
     return (
-        one.type == other.type
+        (one.type == other.type or (not one.answers and not other.answers and _is_headline(one)))
+        and not _one_sentence(one, other)
         and one.direction == other.direction
         and one.standing.status == other.standing.status
         and _one_voice(one, other, pack)
@@ -83,9 +112,21 @@ def _same(one: Draft, other: Draft, pack: Pack) -> bool:
     )
 
 
+def _is_headline(draft: Draft) -> bool:
+    """Return whether a claim was made by the first sentence of a story alone."""
+    return len(draft.evidence) == 1 and draft.clause.number == 0
+
+
+def _one_sentence(one: Draft, other: Draft) -> bool:
+    """Return whether two claims stand in one sentence, which would not say one thing twice."""
+    return (one.clause.field, one.clause.number) == (other.clause.field, other.clause.number)
+
+
 def _one_voice(one: Draft, other: Draft, pack: Pack) -> bool:
     """Return whether two claims may come from one source: an institution and its state, or a headline without a name."""
     if not one.voice.speakers or not other.voice.speakers:
+        return True
+    if any(voice.speakers[0].unnamed for voice in (one.voice, other.voice)):
         return True
     roots = [_states(speaker, pack) for speaker in (one.voice.speakers[0], other.voice.speakers[0])]
     return bool(roots[0] & roots[1])
