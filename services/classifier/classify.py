@@ -13,7 +13,7 @@ from services.classifier.claims.pack import Pack, load_pack
 from services.classifier.claims.scene import Context
 from services.classifier.features import features_of, tier_of
 from services.classifier.gazetteer import ENTITIES_MAX, Gazetteer, load_gazetteer
-from services.classifier.language import language_of, language_unread, told_surely
+from services.classifier.language import identifiers, language_of, language_unread, told_surely
 from services.classifier.lexicon import Lexicon, load_lexicon
 from services.classifier.match import Matcher
 from services.classifier.reading import Words, read_sentences
@@ -75,6 +75,7 @@ class Reading:
 @cache
 def load_model() -> Model:
     """Return the model of the package's data; LexiconError says what is wrong with it."""
+    identifiers()
     lexicon, weights, gazetteer = load_lexicon(), load_weights(), load_gazetteer()
     pack = load_pack()
     engine = f"{ENGINE_VERSION}+{pack.version}"

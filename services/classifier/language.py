@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from copy import copy
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Enough to tell a script by; the rest of a long text adds time, not certainty.
 SAMPLE_LENGTH_MAX = 300
@@ -149,7 +154,7 @@ def _told(text: str, script: str, hint: str | None) -> tuple[str | None, float]:
         case "han":
             return _of_han(text, declared_language(hint)), 1.0
         case _ if script in GUESSED:
-            language, certainty = _identifier(script).classify(text[:SAMPLE_LENGTH_MAX])
+            language, certainty = identifiers()[script].classify(text[:SAMPLE_LENGTH_MAX])
             return str(language), float(certainty)
         case _:
             return None, 0.0
@@ -167,8 +172,14 @@ def _of_han(text: str, declared: str | None) -> str | None:
 
 
 @cache
-def _identifier(script: str) -> LanguageIdentifier:
-    """Return py3langid's identifier for a script's languages (Lui and Baldwin 2012); some tenths of a second, once."""
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages([language for language, its in SCRIPT_OF.items() if its == script])
-    return identifier
+def identifiers() -> Mapping[str, LanguageIdentifier]:
+    """Return py3langid's identifier for each script's languages (Lui and Baldwin 2012).
+
+    Loading takes some tenths of a second and 80 MB, once a process: ``load_model`` does it, so that no story waits for it.
+    """
+    whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    found = {}
+    for script in GUESSED:
+        found[script] = copy(whole)  # the tables are shared
+        found[script].set_languages([language for language, its in SCRIPT_OF.items() if its == script])
+    return found
