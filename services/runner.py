@@ -6,7 +6,6 @@ A log that cannot be reached now is waited for (``/ready`` says so meanwhile); a
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from threading import Timer
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from services.bus.ports import BusUnavailable
 from services.obs import log
-from services.obs.pulse import EXIT_RESTART
+from services.obs.ending import end
 from services.obs.standstill import task_stacks
 
 if TYPE_CHECKING:
@@ -61,10 +60,7 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 def _cut_off(loop: asyncio.AbstractEventLoop) -> None:
     """End the process, and say where it hangs (in a thread: the loop may be what hangs)."""
-    try:
-        log.emit("process.cut_off", seconds=STOP_S_MAX, stacks=task_stacks(loop))
-    finally:
-        os._exit(EXIT_RESTART)
+    end(lambda: log.emit("process.cut_off", seconds=STOP_S_MAX, stacks=task_stacks(loop)))
 
 
 async def run_all(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from services.bootstrap.observed import measure_lag
 from services.bus.ports import BusUnavailable
 from services.obs import log
-from services.obs.pulse import EXIT_RESTART
+from services.obs.ending import end
 from services.obs.standstill import Standstill, task_stacks
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ LOOK_S = 5.0
 """Between two looks at lag, and at whether the log needs compaction, expiry or a checkpoint."""
 LOOKS_MIN = 4
 """Before a standstill is one: a short bound is looked at more often."""
+SILENCE_S_MIN = 60.0
+"""The adapters' own bounds on what one look asks add up to less: what takes longer hangs."""
+LOG = "log"
+"""Stands for a group where the log itself gives no answer."""
 
 
 class Standing:
@@ -65,31 +69,39 @@ class Watch:
         self._standing = standing
         self._stall_s = stall_s
         self._standstill = Standstill()
-        self.end: Callable[[int], None] = os._exit
+        self.leave: Callable[[int], None] = os._exit
 
     async def keep(self, stopping: asyncio.Task[bool]) -> None:
         """Look until told to stop; what is under way then is given up."""
         pause_s = min(LOOK_S, self._stall_s / LOOKS_MIN) if self._stall_s else LOOK_S
         clock = asyncio.get_running_loop().time
-        before = clock()
-        while not stopping.done():
-            look = asyncio.create_task(self._look(min(clock() - before, 2 * pause_s)))
-            before = clock()
-            try:
-                await asyncio.wait({look, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        before, look = clock(), asyncio.create_task(self._look())
+        try:
+            while not stopping.done():
+                await asyncio.wait({look, stopping}, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+                elapsed_s, before = min(clock() - before, 2 * pause_s), clock()
                 if look.done():
-                    look.result()
-            finally:
-                look.cancel()
-                await asyncio.wait({look})
-            await asyncio.wait({stopping}, timeout=pause_s)
+                    self._judge(look.result(), elapsed_s)
+                    await asyncio.wait({stopping}, timeout=pause_s)
+                    look = asyncio.create_task(self._look())
+                else:
+                    self._judge_silence(elapsed_s)
+        finally:
+            look.cancel()
+            await asyncio.wait({look})
 
-    async def _look(self, elapsed_s: float) -> None:
-        """Tend the log, measure lag, and end the process where it stands still; ``elapsed_s`` is at most two pauses."""
+    async def _look(self) -> dict[str, int] | None:
+        """Tend the log and measure lag; None when the log cannot be reached: the services meet it too, and say so."""
         try:
             await self._bus.maintain()
-            lags = await measure_lag(self._bus, self._names, self._tally)
-        except BusUnavailable:  # the services meet it too, and say so
+            return await measure_lag(self._bus, self._names, self._tally)
+        except BusUnavailable:
+            return None
+
+    def _judge(self, lags: dict[str, int] | None, elapsed_s: float) -> None:
+        """End the process where a group has stood still; ``elapsed_s`` is at most two pauses."""
+        self._standstill.forgive(LOG)
+        if lags is None:
             return
         for group in self._names:
             if self._standing.fault() is not None or group not in lags:
@@ -97,11 +109,20 @@ class Watch:
                 continue
             still_s = self._standstill.look(group, lags[group], self._tally.commits[group], elapsed_s)
             if self._stall_s and still_s >= self._stall_s:
-                log.emit(
-                    "process.stalled",
-                    group=group,
-                    lag=lags[group],
-                    seconds=round(still_s, 1),
-                    stacks=task_stacks(),
-                )
-                self.end(EXIT_RESTART)
+                self._end(still_s, group, lags[group])
+
+    def _judge_silence(self, elapsed_s: float) -> None:
+        """End the process where the log answers nothing, which is no outage: those have an end, and are said."""
+        if self._standing.fault() is not None:
+            self._standstill.forgive(LOG)
+            return
+        still_s = self._standstill.look(LOG, 1, self._tally.commits.total(), elapsed_s)
+        if self._stall_s and still_s >= max(self._stall_s, SILENCE_S_MIN):
+            self._end(still_s)
+
+    def _end(self, still_s: float, group: str | None = None, lag: int | None = None) -> None:
+        seconds, stacks = round(still_s, 1), task_stacks()
+        end(
+            lambda: log.emit("process.stalled", group=group, lag=lag, seconds=seconds, stacks=stacks),
+            self.leave,
+        )

@@ -38,7 +38,8 @@ _TABLE = (
         "process.stalled",
         "critical",
         ("group", "lag", "seconds"),
-        "Records waited and none was committed for `health.stall_timeout`; the traceback is all tasks'. Exit 75.",
+        "Records waited and none was committed for `health.stall_timeout`; the traceback is all tasks'. Exit 75. "
+        "Without `group`: the log gave no answer at all for as long.",
     ),
     Event(
         "loop.lagged",
@@ -50,7 +51,7 @@ _TABLE = (
         "loop.hung",
         "critical",
         ("seconds",),
-        "The event loop has not run for `health.stall_timeout`; all threads' stacks follow. Exit 75.",
+        "The event loop has not run for `health.stall_timeout`; the traceback is all threads'. Exit 75.",
     ),
     Event("service.drained", "debug", ("records", "messages", "seconds"), "One drain that moved something."),
     Event("service.failed", "critical", ("error",), "A service ended on an error; the process ends, too."),

@@ -18,6 +18,8 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from services.obs import log
+from services.obs.ending import end
+from services.obs.standstill import thread_stacks
 
 if TYPE_CHECKING:
     from services.obs.metrics import Metrics
@@ -28,10 +30,9 @@ LAG_S_MAX = 0.25
 """Above this a heartbeat to the log may come late, and people notice on the desk."""
 LAG_LINE_EVERY_S = 60.0
 """A busy service says it once a minute, with the worst."""
+STDERR = 2
 TICKS = 20
 """Of the watching thread until a hang is one: what a stop and a wake-up cost is one tick."""
-EXIT_RESTART = 75
-"""EX_TEMPFAIL: start me again."""
 
 
 class Pulse:
@@ -46,6 +47,8 @@ class Pulse:
         self._worst_s = 0.0
         self._times = 0
         self._said_at = -LAG_LINE_EVERY_S
+        self._stderr: int | None = None
+        """A descriptor of stderr that never waits for a reader."""
 
     async def beat(self, stopping: asyncio.Task[bool]) -> None:
         """Measure until told to stop; the watchers watch meanwhile."""
@@ -73,7 +76,9 @@ class Pulse:
 
     def _begin(self) -> None:
         if self._hang_s:
-            faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)
+            self._stderr = reopened(STDERR)
+            file = sys.stderr if self._stderr is None else self._stderr
+            faulthandler.register(signal.SIGPROF, file=file, all_threads=True, chain=True)
             Thread(target=self._watch, name="tumen-pulse", daemon=True).start()
 
     def _alive(self) -> None:
@@ -86,6 +91,8 @@ class Pulse:
         if self._hang_s:
             signal.setitimer(signal.ITIMER_PROF, 0)
             faulthandler.unregister(signal.SIGPROF)
+            if self._stderr is not None:
+                os.close(self._stderr)
 
     def _watch(self) -> None:
         """Count ticks without a beat (in a thread of its own)."""
@@ -94,8 +101,13 @@ class Pulse:
             missed = missed + 1 if seen == self._beats else 0
             seen = self._beats
             if missed >= TICKS:
-                try:
-                    log.emit("loop.hung", seconds=self._hang_s)
-                    faulthandler.dump_traceback(sys.stderr, all_threads=True)
-                finally:
-                    os._exit(EXIT_RESTART)
+                signal.setitimer(signal.ITIMER_PROF, self._hang_s)  # what is said now should come true
+                end(lambda: log.emit("loop.hung", seconds=self._hang_s, stacks=thread_stacks()))
+
+
+def reopened(descriptor: int) -> int | None:
+    """Return a second descriptor of a file, whose writes never wait; None where the system gives none."""
+    try:
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    except OSError:  # a socket, another's file, or no Linux
+        return None

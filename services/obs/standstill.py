@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 TASKS_MAX = 100
 """Of a dump: more than five services and their lanes have."""
 FRAMES_MAX = 12
 """Of one task's stack."""
+THREAD_FRAMES_MAX = 40
+"""Of one thread's, the innermost: the event loop's own are among them."""
 
 
 @dataclass(slots=True)
@@ -58,3 +63,19 @@ def _stack(task: asyncio.Task[Any]) -> Iterator[str]:
             return
         yield f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
+
+
+def thread_stacks() -> str:
+    """Return where each thread is, the innermost call first, bounded; the main thread comes first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != threading.main_thread().ident)  # noqa: SLF001
+    lines: list[str] = []
+    for number, innermost in frames[:TASKS_MAX]:
+        lines.append(f"{names.get(number, number)}:")
+        frame: FrameType | None = innermost
+        for _ in range(THREAD_FRAMES_MAX):
+            if frame is None:
+                break
+            lines.append(f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+            frame = frame.f_back
+    return "\n".join(lines)

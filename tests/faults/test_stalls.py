@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ STALL_S = 2.0
 BOUND_S = 60.0
 """Generous: a machine that is busy gives the timer of processor time its time late."""
 RESTART = 75
+PIPE_BUF = 4096
 
 
 async def fill(bus: str) -> None:
@@ -32,11 +35,11 @@ async def fill(bus: str) -> None:
         await log.append([encode(STORIES, story, partition=0, key=story.id, source="t", at=story.first_seen)])
 
 
-async def start(how: str, bus: str) -> asyncio.subprocess.Process:
+async def start(how: str, bus: str, stderr: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
     """Start a classifier that stalls."""
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.stalling_process", how, "classifier", "--bus", bus, "--health-port", "off",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL, stderr=stderr, cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", **LIVE_ENVIRONMENT, "TUMEN_HEALTH__STALL_TIMEOUT": f"{STALL_S:g}s"},
     )  # fmt: skip
 
@@ -104,6 +107,43 @@ async def test_a_process_that_was_stopped_for_long_goes_on(tmp_path: Path) -> No
     _, logged = await asyncio.wait_for(process.communicate(), BOUND_S)
     assert process.returncode == 0, logged.decode()
     assert event(logged.decode(), "process.stopped")
+
+
+def clog(descriptor: int) -> None:
+    """Fill a pipe, so that the next writer waits until somebody reads."""
+    own = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(own, b"\n" * PIPE_BUF)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(own, b"\n")
+    os.close(own)
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ("regex", -signal.SIGPROF),
+        ("wait", RESTART),
+        ("await", RESTART),
+        pytest.param("close", RESTART, marks=pytest.mark.chaos),
+    ],
+)
+async def test_a_stderr_that_nobody_reads_keeps_no_process(how: str, code: int, tmp_path: Path) -> None:
+    """The last line has a moment: whoever should restart the service may be what does not read."""
+    bus = f"sqlite:{tmp_path}/bus.db"
+    await fill(bus)
+    reading, writing = os.pipe()
+    process = await start(how, bus, writing)
+    with os.fdopen(reading, "rb") as pipe:
+        while b"process.started" not in await asyncio.to_thread(pipe.readline):
+            pass
+        clog(writing)
+        if how == "close":
+            process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), BOUND_S) == code
+        os.close(writing)
 
 
 @pytest.mark.chaos
