@@ -20,5 +20,5 @@ def test_a_file_stays_together_and_so_does_all_chaos() -> None:
 
 def test_what_takes_longest_begins_first() -> None:
     """Chaos, then what may take longer than others, then brokers, browsers, and all that is over in a moment."""
-    markers = ["broker", "chaos"], ["broker", "timeout"], ["broker"], ["asyncio", "browser"], []
-    assert [rank(one) for one in markers] == [0, 1, 2, 3, 4]
+    markers = ("broker chaos", "broker timeout", "broker", "asyncio browser", "")
+    assert [rank(one.split()) for one in markers] == [0, 1, 2, 3, 4]
