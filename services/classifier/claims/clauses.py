@@ -15,6 +15,7 @@ CONTENT = EVENTS | {"deny", "decline", "retract", "debunk", "echo", "sanction", 
 VERB_GAP_MAX = 14
 """Code points between "and" and the verb that makes it begin a clause."""
 CLAUSES_MAX = 12
+VERBS = frozenset({"give", "get", "want", "agree", "plan", "deny", "decline"})
 
 
 def clauses(scene: Scene) -> list[Scene]:
@@ -59,8 +60,4 @@ def _cuts(scene: Scene) -> list[int]:
 
 
 def _verb_follows(scene: Scene, place: int) -> bool:
-    return any(
-        place <= hit.start <= place + VERB_GAP_MAX
-        and hit.target in {"give", "get", "want", "agree", "plan", "deny"}
-        for hit in scene.cues
-    )
+    return any(place <= hit.start <= place + VERB_GAP_MAX and hit.target in VERBS for hit in scene.cues)

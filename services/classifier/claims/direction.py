@@ -17,7 +17,8 @@ MARKED = 5
 SUBJECT = 4
 OWNED = 3
 DEFAULT = 1
-ADPOSITION_GAP_MAX = 16
+ADPOSITION_GAP_MAX = {"from": 16, "to": 5, "at": 16}
+"""Code points to the side: the port of Rajin; but "to" before a verb marks nothing."""
 OWNER_GAP_MAX = 28
 OWNER_AFTER_GAP_MAX = 2
 GIVING = ("give", "help", "tech", "exchange")
@@ -98,6 +99,8 @@ def roles_of(clause: Scene, subject: Side | None, things: Sequence[Hit], context
                 place.add(one.side)
             case "subject":
                 marked = marked or one.side
+            case _ if first is None and _follows_verb(one, clause, context):
+                first = one.side
             case _ if any(0 <= hit.start - one.end <= OWNER_GAP_MAX * 2 for hit in supplier):
                 goal.add(one.side)
             case _ if _owns(one, clause, things, context):
@@ -111,27 +114,38 @@ def roles_of(clause: Scene, subject: Side | None, things: Sequence[Hit], context
 
 def _mark(one: Mention, clause: Scene) -> str:
     """Return how a side is marked: from, to, at, subject, or nothing."""
-    best, nearest = "", ADPOSITION_GAP_MAX + 1
+    best, nearest = "", max(ADPOSITION_GAP_MAX.values()) + 1
     for hit in clause.cues:
         match hit.target:
             case "from_after" | "to_after" | "at_after" | "subject_after" if hit.start == one.end:
                 return hit.target.removesuffix("_after")
             case "from_form" | "to_form" if hit.start <= one.start < hit.end:
                 return hit.target.removesuffix("_form")
-            case "from" | "to" | "at" if 0 <= one.start - hit.end < nearest and not _between(
-                hit, one, clause
-            ):
+            case "from" | "to" | "at" if 0 <= one.start - hit.end < nearest and _reaches(hit, one, clause):
                 best, nearest = hit.target, one.start - hit.end
             case _:
                 pass
     return best
 
 
-def _between(hit: Hit, one: Mention, clause: Scene) -> bool:
+def _follows_verb(one: Mention, clause: Scene, context: Context) -> bool:
+    """Return whether a side stands right after a verb that nobody stands before, where the verb comes second."""
+    if not context.has("verb_second") or any(other.start < one.start for other in clause.mentions):
+        return False
+    return any(
+        0 <= one.start - hit.end <= 1 and hit.target in {"give", "get", "want", "plan", "will"}
+        for hit in clause.cues
+    )
+
+
+def _reaches(hit: Hit, one: Mention, clause: Scene) -> bool:
+    """Return whether an adposition stands close before a side, with nothing between that it may belong to."""
+    if one.start - hit.end > ADPOSITION_GAP_MAX[hit.target]:
+        return False
     starts = [mid.start for mid in clause.mentions]
     starts += [mid.start for mid in (*clause.things, *clause.others)]
     starts += [mid.start for mid in clause.cues if mid.target in _VERBS]
-    return any(hit.end <= start < one.start for start in starts)
+    return not any(hit.end <= start < one.start for start in starts)
 
 
 def _owns(one: Mention, clause: Scene, things: Sequence[Hit], context: Context) -> bool:
@@ -141,6 +155,8 @@ def _owns(one: Mention, clause: Scene, things: Sequence[Hit], context: Context) 
         if 0 <= thing.start - one.end <= OWNER_GAP_MAX and not any(
             one.end <= hit.start < thing.start and hit.target in _VERBS for hit in clause.cues
         ):
+            if any(one.end <= mid.start and mid.end <= thing.start for mid in clause.mentions):
+                return False
             return "," not in low[one.end : thing.start]
         if one.start <= thing.start and thing.end <= one.end:
             return True

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 FAMILIES = frozenset({"arms", "people", "technology", "fuel", "money", "cargo"})
-TRAITS = frozenset({"adjectives_follow", "counts_follow"})
-"""Traits of grammar that a page may claim: adjectives after their noun, numbers after what they count."""
+TRAITS = frozenset({"adjectives_follow", "counts_follow", "verb_second"})
+"""Traits of grammar that a page may claim: adjectives after their noun, numbers after what they count, the verb second."""
 OPERATORS = frozenset({">", ">=", "~", "<", "<=", "range"})
 # The tables of a language's page, and what its entries are called once matched.
 PREFIXES = {

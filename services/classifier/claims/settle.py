@@ -62,8 +62,8 @@ def _answered(drafts: Sequence[Draft]) -> list[Draft]:
             things = draft.things or answered[-1].things
             answered.append(replace(draft, direction=answered[-1].direction, things=things))
         elif draft.answers and draft.direction == "unknown":
-            near = _nearest(drafts[:place])
-            target = near if near is not None and draft.clause.has("this") else _usual(told, place) or near
+            near = _nearest(drafts[:place]) if draft.clause.has("this") else None
+            target = near or _usual(told, place)
             things = draft.things or (target.things if target else ())
             direction = target.direction if target else "unknown"
             answered.append(replace(draft, direction=direction, things=things))
@@ -84,9 +84,13 @@ def _goes_on(one: Draft, other: Draft) -> bool:
 
 
 def _nearest(before: Sequence[Draft]) -> Draft | None:
-    """Return the last claim before an answer that goes one way and names a thing."""
-    found = [draft for draft in before if not draft.answers and draft.direction in ONE_WAY]
-    return next((draft for draft in reversed(found) if draft.things), found[-1] if found else None)
+    """Return the last claim before an answer that says something happened; nobody answers for what another wants."""
+    told = (
+        draft
+        for draft in reversed(before)
+        if not draft.answers and draft.direction in ONE_WAY and draft.standing.modality != "want"
+    )
+    return next(told, None)
 
 
 def _usual(told: Sequence[tuple[int, Draft]], place: int) -> Draft | None:
