@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupLoadInProgressError, KafkaError, TopicAuthorizationFailedError
 
+from services.bus.kafka import offsets
 from services.bus.kafka.bell import Bell
 from services.bus.kafka.faults import bounded, told, translated
 from services.bus.kafka.names import Names
@@ -45,6 +46,8 @@ FRESH_S = 0.01
 # Markers of a commit are written after its answer: how long to wait until one's own records can be read.
 VISIBLE_S = 2.0
 VISIBLE_LOOK_S = 0.002
+UNDECIDED = "a transaction without an outcome hides what was committed"
+"""For some seconds that is normal. For longer: docs/kafka.md, "One broker alone"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ class Engine:
         self._leaving: set[asyncio.Task[None]] = set()
         # A consumer that never fetches: its questions do not queue behind a fetch that waits for records.
         self.control = AIOKafkaConsumer(group_id=None, isolation_level="read_committed", **cluster.client)
+        # Its ends count what has no outcome yet.
+        self.undecided = AIOKafkaConsumer(group_id=None, isolation_level="read_uncommitted", **cluster.client)
         self.admin = AIOKafkaAdminClient(**cluster.client)
 
     async def start(self) -> None:
@@ -109,6 +114,7 @@ class Engine:
         try:
             async with bounded(ASK_S, f"kafka://{self.cluster.address}"):
                 await self.control.start()
+                await self.undecided.start()
                 await self.admin.start()
                 await self.refresh_topics()
         except BusUnavailable as error:
@@ -120,7 +126,10 @@ class Engine:
 
     async def stop(self) -> None:
         """Disconnect, beside those who still leave: producers have connections of their own."""
-        closing = {asyncio.ensure_future(close()) for close in (self.control.stop, self.admin.close)}
+        closing = {
+            asyncio.ensure_future(close())
+            for close in (self.control.stop, self.undecided.stop, self.admin.close)
+        }
         await asyncio.wait(closing | self._leaving, timeout=CLOSE_S)
 
     def later(self, work: Awaitable[None]) -> None:
@@ -260,8 +269,14 @@ class Engine:
         """Make ``ends`` fresh, own commits included: what is read as state must not be old."""
         await self.look(places)
         if late := [place for place in places if self._late(place)]:
-            message = f"{late[0].topic}/{late[0].partition}: a transaction that is open elsewhere hides what was committed"
+            message = f"{late[0].topic}/{late[0].partition}: {UNDECIDED}"
             raise BusUnavailable(message)
+
+    async def look_behind_all(self, place: TopicPartition) -> None:
+        """Make ``ends`` fresh, and behind all that is there now: a state must be whole, whoever wrote the last of it."""
+        async with bounded(ASK_S, "ends"):
+            self.publish(await self.undecided.end_offsets([place]))
+        await self.look_behind_own([place])
 
     async def committed(
         self, group: str, places: Collection[TopicPartition]
@@ -281,6 +296,25 @@ class Engine:
             return held
 
         return await self.patiently(f"group {group}: committed offsets", ask)
+
+    async def standing(self, group: str, place: TopicPartition) -> OffsetAndMetadata:
+        """Return where a group stands on a partition that was just taken over: no transaction may change it any more.
+
+        The predecessor's was decided by the take-over. A broker that lost the decision (docs/kafka.md, "One broker
+        alone") would have the lane do again what was done.
+        """
+        now = asyncio.get_running_loop().time
+        deadline = now() + VISIBLE_S
+        while True:
+            held = await self.patiently(
+                f"group {group}: committed offsets", lambda: offsets.stable(self.admin, group, [place])
+            )
+            if (offset := held[place]) is not None:
+                return offset
+            if now() >= deadline:
+                message = f"{place.topic}/{place.partition}: {UNDECIDED} of group {group}"
+                raise BusUnavailable(message)
+            await self.bell.heard(RETRY_S)
 
     async def patiently(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the admin client, again while the cluster is finding its coordinators and leaders."""

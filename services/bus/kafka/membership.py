@@ -205,7 +205,7 @@ class KafkaMembership:
 
     async def _committed(self, place: TopicPartition) -> OffsetAndMetadata:
         """Return offset and note; the start where there is none."""
-        held = (await self.engine.committed(self.group, [place]))[place]
+        held = await self.engine.standing(self.group, place)
         return held if held.offset >= 0 else OffsetAndMetadata(0, "")
 
     async def wait(self, timeout_s: float) -> None:

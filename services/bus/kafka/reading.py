@@ -40,7 +40,11 @@ async def whole(engine: Engine, places: Sequence[TopicPartition]) -> AsyncIterat
 
 
 async def latest(engine: Engine, place: TopicPartition) -> AsyncIterator[Record]:
-    """Read the latest record of each key, in order of offset; keys that ended do not appear."""
+    """Read the latest record of each key, in order of offset; keys that ended do not appear.
+
+    What has no outcome yet is waited for: a state that lacks its last transaction does not fit the offset.
+    """
+    await engine.look_behind_all(place)
     records: dict[str, Record] = {}
     async for record in whole(engine, [place]):
         records.pop(record.key, None)
