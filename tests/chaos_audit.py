@@ -9,7 +9,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas import Alert, Delivery, Storyline, StorylineMember
@@ -63,12 +63,21 @@ def rising(what: str, numbers: Mapping[str, Sequence[int]]) -> list[str]:
 
 
 def same(what: str, wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
-    """Return the keys under which two results differ, with the first difference in full."""
+    """Return the keys under which two results differ, with the first difference."""
     wrong = sorted(key for key in wanted.keys() | got.keys() if wanted.get(key) != got.get(key))
     if not wrong:
         return []
     first = wrong[0]
-    return [f"{what}: {len(wrong):,} differ: {first}: {wanted.get(first)} became {got.get(first)}"]
+    return [f"{what}: {len(wrong):,} differ: {first}: {_change(wanted.get(first), got.get(first))}"]
+
+
+def _change(wanted: Any, got: Any) -> str:
+    """Return what became of a result; of a row, what is different first."""
+    if not isinstance(wanted, list) and not isinstance(got, list):
+        return f"{wanted} became {got}"
+    pairs = enumerate(zip_longest(wanted or [], got or []))
+    place, (one, other) = next((place, pair) for place, pair in pairs if pair[0] != pair[1])
+    return f"{one} became {other} at {place:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 
+NO_DISKS: Mapping[int, Path] = {}
 LOOK_S = 0.1
 WATCH_S = 0.5
 
@@ -85,21 +86,29 @@ def jars() -> Path:
 @contextmanager
 def running(extra: str = "", port: int | None = None) -> Iterator[Broker]:
     """Run one node for the block."""
-    with _running(1, extra, [port] if port else None) as nodes:
+    with _running(1, extra, [port] if port else None, {}) as nodes:
         yield nodes[0]
 
 
 @contextmanager
 def running_cluster(
-    extra: str = "", ports: Sequence[int] | None = None, count: int = NODES_SAFE
+    extra: str = "",
+    ports: Sequence[int] | None = None,
+    count: int = NODES_SAFE,
+    disks: Mapping[int, Path] = NO_DISKS,
 ) -> Iterator[KafkaCluster]:
-    """Run three nodes for the block: three copies of everything, two of which must have a record."""
-    with _running(count, extra, ports) as nodes:
+    """Run three nodes for the block: three copies of everything, two of which must have a record.
+
+    ``disks`` says of a node, by its number, where it keeps its log; only a process can keep it elsewhere (``jars``).
+    """
+    with _running(count, extra, ports, disks) as nodes:
         yield KafkaCluster(nodes)
 
 
 @contextmanager
-def _running(count: int, extra: str, ports: Sequence[int] | None) -> Iterator[tuple[Broker, ...]]:
+def _running(
+    count: int, extra: str, ports: Sequence[int] | None, disks: Mapping[int, Path]
+) -> Iterator[tuple[Broker, ...]]:
     found = kafka_means.means(kafka_means.look())
     if isinstance(found, Missing):
         raise kafka_means.error(found)
@@ -111,14 +120,16 @@ def _running(count: int, extra: str, ports: Sequence[int] | None) -> Iterator[tu
                 yield nodes
         else:
             jars()
-            with _booted(_processes(clients, free[count:], extra, Path(folder))) as nodes:
+            with _booted(_processes(clients, free[count:], extra, Path(folder), disks)) as nodes:
                 yield nodes
 
 
-def _processes(ports: Sequence[int], controllers: Sequence[int], extra: str, folder: Path) -> list[Broker]:
+def _processes(
+    ports: Sequence[int], controllers: Sequence[int], extra: str, folder: Path, disks: Mapping[int, Path]
+) -> list[Broker]:
     voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, start=1))
     return [
-        Broker(folder / f"node-{node}", port, controller, extra, node, voters)
+        Broker(folder / f"node-{node}", port, controller, extra, node, voters, disks.get(node))
         for node, (port, controller) in enumerate(zip(ports, controllers, strict=True), start=1)
     ]
 

@@ -102,6 +102,8 @@ class Broker:
     node: int = 1
     voters: str = ""
     """Every node's controller, ``1@127.0.0.1:1234,…``; empty: this node is alone."""
+    data: Path | None = None
+    """Where the log is kept, if not in the node's own folder."""
     process: subprocess.Popen[bytes] | None = field(default=None)
     guard: Guard | None = field(default=None)
 
@@ -125,7 +127,7 @@ class Broker:
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.controller}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "log.dirs": str(self.folder / "data"),
+            "log.dirs": str(self.data or self.folder / "data"),
         }
 
     def prepare(self) -> None:

@@ -49,22 +49,22 @@ def test_what_is_right_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "said"),
     [
-        lambda records: records[:-1],
-        lambda records: [*records, records[-1]],
-        lambda records: records[1:],
-        swapped,
-        lambda records: [],
+        (lambda records: records[:-1], "1 missing: 11"),
+        (lambda records: [*records, records[-1]], "1 double: 11"),
+        (lambda records: records[1:], "1 missing: 0"),
+        (swapped, "order of a lane: 1 differ: 0: 0 became 3 at 0"),
+        (lambda records: [], "12 missing: 0, 1, 10, 11, 2 …"),
     ],
     ids=["last lost", "last doubled", "first lost", "moved", "nothing"],
 )
-def test_what_is_wrong_does_not(wrong: Callable[[list[Record]], list[Record]]) -> None:
-    """On the way in and on the way out."""
-    with pytest.raises(AssertionError):
+def test_what_is_wrong_is_named(wrong: Callable[[list[Record]], list[Record]], said: str) -> None:
+    """On the way in and on the way out: who reads that the audit failed reads which records are at fault."""
+    with pytest.raises(AssertionError, match=said):
         check(stories(), wrong(verdicts()), TOTAL)
     if wrong is not swapped:
-        with pytest.raises(AssertionError):
+        with pytest.raises(AssertionError, match=said):
             check(wrong(stories()), verdicts(), TOTAL)
 
 
