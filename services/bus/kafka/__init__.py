@@ -2,8 +2,9 @@
 
 ``bus`` is the way in. Below it, each file is one idea: ``engine`` (what the parts of a bus share: ends, own commits,
 the bell), ``reader`` (a consumer without a group), ``producers`` (transactions, and how a producer is given up),
-``lanes`` and ``membership`` (one owner per input partition), ``tails``, ``append``, ``admin`` (topics), ``names``,
-``security`` and ``connecting`` (TLS, SASL, and why a connection failed) and ``faults``.
+``lanes`` and ``membership`` (one owner per input partition), ``offsets`` (where a group stands, for good), ``tails``,
+``append``, ``admin`` (topics), ``names``, ``security`` and ``connecting`` (TLS, SASL, and why a connection failed) and
+``faults``.
 """
 
 import logging
