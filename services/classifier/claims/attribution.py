@@ -28,6 +28,7 @@ SPEECH = (
     "retract",
     "debunk",
     "imagery",
+    "echo",
 )
 # These name somebody who acts as much as somebody who speaks: they do not take the word from a speaker who goes on.
 ACTS = frozenset({"believe", "fear", "see", "identify", "monitor", "sanction"})
@@ -39,6 +40,8 @@ CARRY_GAP_MAX = 24
 ARTICLE_GAP_MAX = 5
 JOINT_GAP_MAX = 12
 JOINT_MAX = 6
+DONE = frozenset({"give", "get", "want", "deploy", "use", "move", "train"})
+"""What stands between a name and its word of speaking only where the verb comes last."""
 _PAUSES = frozenset({",", "，", "、", ",”", '"', ',"', "”", "»,", "»"})
 _CLOSING = frozenset(',”"»“’–—，」』')
 
@@ -78,12 +81,20 @@ def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
             if points >= SCORE_MIN and (best is None or rank > best[0]):
                 best = (rank, who, cue)
     carried = _carried(clause, before)
-    if carried is not None and (best is None or pack.speakers[best[1].target].unnamed):
+    if carried is not None and (best is None or pack.speakers[best[1].target].unnamed or _pronoun(clause)):
         return carried
     if best is None:
         return None
     _, who, cue = best
-    return Voice(_joint(who, clause, context), cue.term, who.start, who.end)
+    return Voice(_joint(who, clause, context), cue.term, *_extent(who, cue, clause))
+
+
+def _extent(who: Hit, cue: Hit, clause: Scene) -> tuple[int, int]:
+    """Return the place of an attribution: a name, its apposition, its verb; in verb-final languages the name alone."""
+    start, end = min(who.start, cue.start), max(who.end, cue.end)
+    if end - start > FAR or any(start < hit.start < end and hit.target in DONE for hit in clause.cues):
+        return who.start, who.end
+    return start, end
 
 
 def _heads(clause: Scene, view: View) -> Hit | None:
@@ -152,6 +163,11 @@ def _inverted(cue: Hit, who: Hit, view: View, pack: Pack) -> bool:
     if pack.side_of(speaker) is None or speaker.of or speaker.part:
         return True
     return view.cased[who.end : who.end + 1] in {"", ".", ",", "。", "，", ";", ":"}
+
+
+def _pronoun(clause: Scene) -> bool:
+    """Return whether a clause opens with a word for the speaker before: he said."""
+    return any(hit.target == "carry" and hit.start - clause.start <= CLOSE for hit in clause.cues)
 
 
 def _carried(clause: Scene, before: Voice) -> Voice | None:

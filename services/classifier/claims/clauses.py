@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,9 @@ CLAUSES_MAX = 12
 VERBS = frozenset({"give", "get", "want", "agree", "plan", "deny", "decline"})
 
 
-def clauses(scene: Scene) -> list[Scene]:
-    """Return the clauses of a sentence, in order; a sentence that cannot be split is one."""
-    cuts = [scene.start, *_cuts(scene), scene.end]
+def clauses(scene: Scene, low: str) -> list[Scene]:
+    """Return the clauses of a sentence, in order; a sentence that cannot be split is one. ``low`` is its field."""
+    cuts = [scene.start, *_cuts(scene, low), scene.end]
     parts = [scene.between(start, end) for start, end in pairwise(cuts) if start < end]
     merged: list[Scene] = []
     for part in parts:
@@ -35,7 +36,7 @@ def _says(part: Scene) -> bool:
     return part.has(*CONTENT)
 
 
-def _cuts(scene: Scene) -> list[int]:
+def _cuts(scene: Scene, low: str) -> list[int]:
     """Return the places where a clause may begin."""
     found: list[tuple[int, int, int]] = []
     for hit in scene.cues:
@@ -44,6 +45,8 @@ def _cuts(scene: Scene) -> list[int]:
                 found.append((hit.start, hit.end, hit.start))
             case "exchange" if any(thing.start >= hit.end for thing in scene.things):
                 found.append((hit.start, hit.end, hit.start))
+                if hit.start - scene.start <= 1:
+                    found += [(comma, comma + 1, comma + 1) for comma in _commas(scene, low, hit.end)]
             case "end":
                 found.append((hit.start, hit.end, hit.end))
             case "and" if _verb_follows(scene, hit.end):
@@ -57,6 +60,13 @@ def _cuts(scene: Scene) -> list[int]:
             places.append(place)
         reach = max(reach, end)
     return [place for place in places if scene.start < place < scene.end]
+
+
+def _commas(scene: Scene, low: str, start: int) -> list[int]:
+    """Return the place of the first comma after a thing that a sentence opens with: in exchange for shells."""
+    found = re.search(r"[,，、]", low[start : scene.end])
+    end = start + found.start() if found else start
+    return [end] if any(start <= thing.start < end for thing in scene.things) else []
 
 
 def _verb_follows(scene: Scene, place: int) -> bool:

@@ -17,6 +17,8 @@ MARKED = 5
 SUBJECT = 4
 OWNED = 3
 DEFAULT = 1
+GIVER = 5
+"""Who gives by the type of a claim: soldiers come from one side whatever ground they fight on."""
 ADPOSITION_GAP_MAX = {"from": 16, "to": 5, "at": 16}
 """Code points to the side: the port of Rajin; but "to" before a verb marks nothing."""
 OWNER_GAP_MAX = 28
@@ -64,14 +66,15 @@ def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Co
     for side in _placed(clause, roles):
         votes[side] += MARKED
     doer = _doer(clause, roles.subject)
-    if doer is not None and (frame is None or not frame.answers or roles.subject != about.speaker):
+    named = any(one.side == roles.subject for one in clause.mentions) and roles.subject != about.speaker
+    if doer is not None and (frame is None or not frame.answers or named):
         votes[doer] += SUBJECT
     if frame is None or not (frame.answers or frame.giver):
         kinds = {thing.target for thing in things} or {frame.topic if frame else ""} - {""}
         for side in _defaults(kinds, context.pack):
             votes[side] += DEFAULT
-    if frame is not None and frame.giver and votes["a"] == votes["b"]:
-        votes["a" if frame.giver == "a" else "b"] += DEFAULT
+    if frame is not None and frame.giver:
+        votes["a" if frame.giver == "a" else "b"] += GIVER
     if votes["a"] == votes["b"]:
         return "unknown"
     return "a_to_b" if votes["a"] > votes["b"] else "b_to_a"

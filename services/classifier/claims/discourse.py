@@ -10,7 +10,7 @@ from services.classifier.claims.attribution import OUTLET, Voice, voice_of
 from services.classifier.claims.clauses import clauses
 from services.classifier.claims.direction import About, direction_of, roles_of
 from services.classifier.claims.draft import Draft
-from services.classifier.claims.frames import draft_of, evidence_of, frame_of
+from services.classifier.claims.frames import draft_of, evidence_of, frames_of, surfaces_of
 from services.classifier.claims.status import governing_of, standing_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.classifier.claims.scene import Context, Scene
 
 PEOPLE = "people"
-RECENT_MAX = 2
+RECENT_MAX = 3
 """Sentences for which a thing is still in a reader's mind: the troops, the shells."""
 MOVED = frozenset({"give", "get", "want", "help", "tech", "deploy"})
 """What may join things to a side even where only one side is named."""
@@ -54,7 +54,7 @@ def drafts_of(read: Sequence[Scene], context: Context) -> list[Draft]:
 
 
 def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[FrameRule, Draft]]:
-    parts = clauses(scene)
+    parts = clauses(scene, context.views[scene.field].low)
     voices = _voices(parts, scene, heard, context)
     governing = ""
     made: list[tuple[FrameRule, Draft]] = []
@@ -64,18 +64,22 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[Fr
             part,
             mentions=tuple(one for one in part.mentions if not voice.start <= one.start < voice.end),
         )
-        subject = side if side and (part.has("we") or not about.mentions) else heard.subject
-        frame = frame_of(part, context.pack)
-        if frame is not None and (scene.joins or _in_scope(about, frame, voice, heard, context)):
+        subject = None if about.mentions else side or heard.subject
+        subject = side if side and part.has("we") else subject
+        for frame in frames_of(part, context.pack):
+            if not (scene.joins or _in_scope(about, frame, voice, heard, context)):
+                continue
             draft = draft_of(about, frame, voice, (subject, governing), context)
             if frame.only in {"", draft.direction}:
                 made.append((frame, draft))
+                break
         governing = governing_of(part, governing)
         heard.subject = roles_of(about, subject, part.things, context).subject
     _remember(scene, voices, heard)
     strong = any(not frame.bare for frame, _ in made)
     for frame, draft in made:
-        if not (frame.bare and strong and not (_names_both(draft, context) and draft.standing.cue)):
+        told = bool(draft.standing.cue)
+        if not frame.bare or (told and (not strong or _names_both(draft, context))) or len(made) == 1:
             yield frame, draft
 
 
@@ -113,14 +117,16 @@ def _in_scope(clause: Scene, frame: FrameRule, voice: Voice, heard: Heard, conte
     families = _families(clause, frame, context)
     goes_on = any(families & recent for recent in heard.recent) and not _elsewhere(clause)
     if frame.answers:
-        named = bool(clause.things or clause.mentions or goes_on)
+        named = bool(clause.things or clause.mentions or any(heard.recent))
         return side is not None or (bool(voice.speakers) and named) or frame.despite
     sides = {one.side for one in clause.mentions}
     if side is not None and (clause.has("we") or voice.start >= 0):
         sides.add(side)
     if len(sides - {None}) > 1 or None in sides or (clause.has("both") and not frame.things):
         return True
-    return (goes_on and not frame.bare) or (bool(frame.things) and _understood(clause, sides, families))
+    return (goes_on and not frame.bare) or (
+        bool(frame.things or frame.topic) and _understood(clause, sides, families)
+    )
 
 
 def _families(clause: Scene, frame: FrameRule, context: Context) -> frozenset[str]:
@@ -134,6 +140,8 @@ def _understood(clause: Scene, sides: set[Side | None], families: frozenset[str]
     """Return whether a side that is not named is understood from the one that is."""
     if sides == {"b"} and clause.has("use", "found"):
         return any(hit.target == "theatre" for hit in clause.others)
+    if sides == {"b"} and PEOPLE in families and clause.has("deploy", "fight", "casualty"):
+        return True
     return (
         bool(sides) and not clause.others and clause.has(*MOVED) and (PEOPLE not in families or "b" in sides)
     )
@@ -166,7 +174,7 @@ def _least(scene: Scene, heard: Heard, context: Context) -> Draft:
         direction="mutual" if mutual else direction_of(scene, About(), scene.things, context),
         standing=standing_of(scene, "", pack, of_a_side=voice.side(pack) is not None),
         voice=voice,
-        things=(),
+        things=surfaces_of(scene.things, scene, context),
         quantity=None,
         evidence=(evidence_of(scene, context),),
         clause=scene,

@@ -10,7 +10,7 @@ from services.classifier.claims.quantity import quantity_of
 from services.classifier.claims.status import standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from services.classifier.claims.attribution import Voice
     from services.classifier.claims.pack import FrameRule, Pack, Side
@@ -22,15 +22,14 @@ EVIDENCE_LENGTH_MAX = 600
 _TRIMMED = " ,;:–—-、，"
 
 
-def frame_of(clause: Scene, pack: Pack) -> FrameRule | None:
-    """Return the frame that fits a clause, if one does."""
+def frames_of(clause: Scene, pack: Pack) -> Iterator[FrameRule]:
+    """Return the frames that fit a clause, the best first."""
     families = pack.families(thing.target for thing in clause.things)
     for frame in pack.frames:
         if (frame.opens and not _opens(clause, frame)) or clause.has(*frame.without):
             continue
         if clause.has(*frame.cues) and (not frame.things or frame.things & families):
-            return frame
-    return None
+            yield frame
 
 
 def _opens(clause: Scene, frame: FrameRule) -> bool:
@@ -55,7 +54,7 @@ def draft_of(
         direction=_direction(clause, About(subject, side, frame), frame, things, context),
         standing=standing,
         voice=voice,
-        things=_surfaces(things, clause, context),
+        things=surfaces_of(things, clause, context),
         quantity=None if frame.answers or frame.mutual else quantity_of(clause, things, context),
         evidence=(evidence_of(clause, context),),
         clause=clause,
@@ -73,7 +72,7 @@ def _direction(
     things: Sequence[Hit],
     context: Context,
 ) -> str:
-    if frame.mutual and not (frame.goods and things):
+    if frame.mutual and (clause.has("both") or not (frame.goods and things)):
         return "mutual"
     found = direction_of(clause, about, things, context)
     return "mutual" if found == "unknown" and clause.has("both") else found
@@ -92,7 +91,8 @@ def _things(clause: Scene, frame: FrameRule, pack: Pack) -> list[Hit]:
     return plain or kept
 
 
-def _surfaces(things: Sequence[Hit], clause: Scene, context: Context) -> tuple[tuple[str, str], ...]:
+def surfaces_of(things: Sequence[Hit], clause: Scene, context: Context) -> tuple[tuple[str, str], ...]:
+    """Return things as (category, words), a category once."""
     view = context.views[clause.field]
     found: dict[str, str] = {}
     for thing in things:

@@ -187,7 +187,7 @@ def _page_entries(
 ) -> tuple[str, frozenset[str]]:
     language, script = header(page)
     for table in page.table:
-        if isinstance(page.table[table], dict) and table not in PREFIXES:
+        if isinstance(page.table[table], dict) and table not in {*PREFIXES, "sets"}:
             page.fail(f"unknown table {table!r}; known: {', '.join(PREFIXES)}", f"[{table}]")
     traits = frozenset(page.table.get("grammar", ()))
     for name in sorted(traits - TRAITS):

@@ -197,6 +197,10 @@ def _is_no_count(number: Number, clause: Scene, context: Context) -> bool:
         return True
     if any(thing.start < number.start < thing.end for thing in clause.things):
         return True
+    if any(
+        hit.target == "unit.percent_of_use" and 0 <= hit.start - number.end <= 1 for hit in clause.measures
+    ):
+        return False
     return any(
         hit.target == "unit.none" and (0 <= hit.start - number.end <= 1 or 0 <= number.start - hit.end <= 1)
         for hit in clause.measures

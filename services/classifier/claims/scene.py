@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from services.classifier.text import View
 
 
+NOT_GAP_MAX = 12
+"""Code points between "not" and what it denies: has not yet confirmed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A side, named at a place; ``None`` for both at once."""
@@ -158,7 +162,8 @@ def _sorted(hits: list[Hit]) -> dict[str, list[Hit]]:
         target = name if kind in names else hit.target
         kinds[names.get(kind, "measures")].append(Hit(hit.start, hit.end, target, hit.term))
     void = [hit for hit in kinds["cues"] if hit.target == "void"]
-    kinds["cues"] = [hit for hit in kinds["cues"] if hit.target != "void" and not _overlaps(hit, void)]
+    cues = [hit for hit in kinds["cues"] if hit.target != "void" and not _overlaps(hit, void)]
+    kinds["cues"] = [hit for hit in cues if hit.target != "confirm" or not _negated(hit, cues)]
     kinds["things"] = [
         hit for hit in longest(kinds["things"]) if hit.target != NO_THING and not _overlaps(hit, void)
     ]
@@ -168,6 +173,11 @@ def _sorted(hits: list[Hit]) -> dict[str, list[Hit]]:
 
 def _overlaps(hit: Hit, others: Iterable[Hit]) -> bool:
     return any(other.start < hit.end and hit.start < other.end for other in others)
+
+
+def _negated(hit: Hit, cues: Sequence[Hit]) -> bool:
+    """Return whether "not" stands right before a cue: what was not confirmed is not confirmed."""
+    return any(other.target == "not" and 0 <= hit.start - other.end <= NOT_GAP_MAX for other in cues)
 
 
 def longest(hits: Sequence[Hit]) -> list[Hit]:
