@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,15 +49,16 @@ class About:
     """What is known of a clause beside its own words: who it is about, who speaks, which frame fits."""
 
     subject: Side | None = None
+    carried: Side | None = None
+    """Who the sentence before was about: counts where nothing else tells."""
     speaker: Side | None = None
     frame: FrameRule | None = None
 
 
 def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Context) -> str:
     """Return the direction of what moves in a clause: a_to_b, b_to_a or unknown."""
-    frame = about.frame
     roles = roles_of(clause, about.subject, things, context)
-    votes: dict[Side, int] = {"a": 0, "b": 0}
+    votes: Counter[Side] = Counter()
     for side in roles.source:
         votes[side] += MARKED
     for side in roles.goal:
@@ -65,19 +67,36 @@ def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Co
         votes[side] += OWNED
     for side in _placed(clause, roles):
         votes[side] += MARKED
-    doer = _doer(clause, roles.subject)
-    named = any(one.side == roles.subject for one in clause.mentions) and roles.subject != about.speaker
-    if doer is not None and (frame is None or not frame.answers or named):
-        votes[doer] += SUBJECT
-    if frame is None or not (frame.answers or frame.giver):
-        kinds = {thing.target for thing in things} or {frame.topic if frame else ""} - {""}
-        for side in _defaults(kinds, context.pack):
-            votes[side] += DEFAULT
-    if frame is not None and frame.giver:
-        votes["a" if frame.giver == "a" else "b"] += GIVER
+    votes.update(_meant(clause, about, roles, things, context))
     if votes["a"] == votes["b"]:
         return "unknown"
     return "a_to_b" if votes["a"] > votes["b"] else "b_to_a"
+
+
+def _meant(
+    clause: Scene, about: About, roles: Roles, things: Sequence[Hit], context: Context
+) -> Counter[Side]:
+    """Return the votes of what is no mark: the subject's deed, what is known of the thing, the sentence before."""
+    votes: Counter[Side] = Counter()
+    frame = about.frame
+    answers = frame is not None and frame.answers
+    doer = _doer(clause, roles.subject)
+    named = any(one.side == roles.subject for one in clause.mentions) and roles.subject != about.speaker
+    if doer is not None and (not answers or named):
+        votes[doer] += SUBJECT
+    if answers:
+        return votes
+    if frame is not None and frame.giver:
+        votes["a" if frame.giver == "a" else "b"] += GIVER
+    else:
+        kinds = {thing.target for thing in things} or {frame.topic if frame else ""} - {""}
+        for side in _defaults(kinds, context.pack):
+            votes[side] += DEFAULT
+    if not votes and not any((roles.source, roles.goal, roles.owner)):
+        carried = _doer(clause, about.carried)
+        if carried is not None:
+            votes[carried] += DEFAULT
+    return votes
 
 
 def roles_of(clause: Scene, subject: Side | None, things: Sequence[Hit], context: Context) -> Roles:

@@ -36,6 +36,8 @@ class Heard:
     field: str = ""
     recent: list[frozenset[str]] = dataclass_field(default_factory=list)
     """The families of things that the last sentences claimed something of."""
+    told: frozenset[str] = frozenset()
+    """The same of all sentences so far."""
 
 
 def drafts_of(read: Sequence[Scene], context: Context) -> list[Draft]:
@@ -49,6 +51,7 @@ def drafts_of(read: Sequence[Scene], context: Context) -> list[Draft]:
             own = [_least(scene, heard, context)]
         families = (context.pack.families(draft.categories | draft.topic) for draft in own)
         heard.recent = [frozenset().union(*families), *heard.recent][:RECENT_MAX]
+        heard.told |= heard.recent[0]
         found += own
     return found
 
@@ -64,17 +67,16 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[Fr
             part,
             mentions=tuple(one for one in part.mentions if not voice.start <= one.start < voice.end),
         )
-        subject = None if about.mentions else side or heard.subject
-        subject = side if side and part.has("we") else subject
+        subject = side if part.has("we") or not about.mentions else None
         for frame in frames_of(part, context.pack):
             if not (scene.joins or _in_scope(about, frame, voice, heard, context)):
                 continue
-            draft = draft_of(about, frame, voice, (subject, governing), context)
+            draft = draft_of(about, frame, voice, (subject, heard.subject, governing), context)
             if frame.only in {"", draft.direction}:
                 made.append((frame, draft))
                 break
         governing = governing_of(part, governing)
-        heard.subject = roles_of(about, subject, part.things, context).subject
+        heard.subject = roles_of(about, subject, part.things, context).subject or heard.subject
     _remember(scene, voices, heard)
     strong = any(not frame.bare for frame, _ in made)
     for frame, draft in made:
@@ -115,7 +117,8 @@ def _in_scope(clause: Scene, frame: FrameRule, voice: Voice, heard: Heard, conte
     """Return whether a clause of an unjoined sentence speaks of the two sides: it answers, or one is understood."""
     side = voice.side(context.pack)
     families = _families(clause, frame, context)
-    goes_on = any(families & recent for recent in heard.recent) and not _elsewhere(clause)
+    known = heard.told if clause.has("give", "get", "deploy") else frozenset().union(*heard.recent)
+    goes_on = bool(families & known) and not _elsewhere(clause)
     if frame.answers:
         named = bool(clause.things or clause.mentions or any(heard.recent))
         return side is not None or (bool(voice.speakers) and named) or frame.despite

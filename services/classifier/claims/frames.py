@@ -40,18 +40,18 @@ def draft_of(
     clause: Scene,
     frame: FrameRule,
     voice: Voice,
-    heard: tuple[Side | None, str],
+    heard: tuple[Side | None, Side | None, str],
     context: Context,
 ) -> Draft:
-    """Return what a clause claims; ``heard`` is who it is about and what governs it, from before."""
+    """Return what a clause claims; ``heard`` is who it is about, who the one before was about, and what governs it."""
     pack = context.pack
-    subject, governing = heard
+    subject, carried, governing = heard
     things = _things(clause, frame, pack)
     side = voice.side(pack)
     standing = standing_of(clause, governing, pack, of_a_side=side is not None)
     return Draft(
         type=frame.type,
-        direction=_direction(clause, About(subject, side, frame), frame, things, context),
+        direction=_direction(clause, About(subject, carried, side, frame), frame, things, context),
         standing=standing,
         voice=voice,
         things=surfaces_of(things, clause, context),

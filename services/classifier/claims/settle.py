@@ -53,9 +53,7 @@ def root(voice: Voice) -> str:
 
 def _answered(drafts: Sequence[Draft]) -> list[Draft]:
     """Return the drafts with the answers taking direction and things from what the story speaks of."""
-    told = [
-        (at, draft) for at, draft in enumerate(drafts) if not draft.answers and draft.direction in ONE_WAY
-    ]
+    told = [draft for draft in drafts if not draft.answers and draft.direction in ONE_WAY]
     answered: list[Draft] = []
     for place, draft in enumerate(drafts):
         if answered and _goes_on(answered[-1], draft):
@@ -63,7 +61,7 @@ def _answered(drafts: Sequence[Draft]) -> list[Draft]:
             answered.append(replace(draft, direction=answered[-1].direction, things=things))
         elif draft.answers and draft.direction == "unknown":
             near = _nearest(drafts[:place]) if draft.clause.has("this") else None
-            target = near or _usual(told, place)
+            target = near or _usual(_of_the_same(told, draft), drafts[:place])
             things = draft.things or (target.things if target else ())
             direction = target.direction if target else "unknown"
             answered.append(replace(draft, direction=direction, things=things))
@@ -93,15 +91,18 @@ def _nearest(before: Sequence[Draft]) -> Draft | None:
     return next(told, None)
 
 
-def _usual(told: Sequence[tuple[int, Draft]], place: int) -> Draft | None:
+def _of_the_same(told: list[Draft], answer: Draft) -> list[Draft]:
+    """Return the claims about the things that an answer names, all if it names none or nobody spoke of them."""
+    return [one for one in told if one.categories & answer.categories] or told
+
+
+def _usual(told: Sequence[Draft], before: Sequence[Draft]) -> Draft | None:
     """Return the claim that an answer without a word of its own is about: of the way that most go, the last before it."""
     if not told:
         return None
-    counts = Counter(draft.direction for _, draft in told)
-    usual = counts.most_common(1)[0][0]
-    ways = [(at, draft) for at, draft in told if draft.direction == usual]
-    before = [draft for at, draft in ways if at < place and draft.things]
-    return before[-1] if before else ways[0][1]
+    usual = Counter(draft.direction for draft in told).most_common(1)[0][0]
+    ways = [draft for draft in told if draft.direction == usual]
+    return next((draft for draft in reversed(ways) if draft in before and draft.things), ways[0])
 
 
 def _same(one: Draft, other: Draft, pack: Pack) -> bool:
