@@ -12,6 +12,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, TypeVar
 
 from services.bus.ports import BusUnavailable
+from services.bus.tasks import beside
 from services.obs import log
 from services.obs.ending import end
 from services.obs.standstill import task_stacks
@@ -119,7 +120,7 @@ async def race(
     work: Coroutine[None, None, T], stopping: asyncio.Task[bool], grace_s: float = 0.0
 ) -> T | None:
     """Return what ``work`` gives; None when the stop came first and the grace was not enough."""
-    task = asyncio.create_task(work)
+    task = beside(work)
     try:
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done() and grace_s:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.bootstrap.observed import measure_lag
 from services.bus.ports import BusUnavailable
+from services.bus.tasks import beside
 from services.obs import log
 from services.obs.ending import end
 from services.obs.standstill import Standstill, task_stacks
@@ -75,7 +76,7 @@ class Watch:
         """Look until told to stop; what is under way then is given up."""
         pause_s = min(LOOK_S, self._stall_s / LOOKS_MIN) if self._stall_s else LOOK_S
         clock = asyncio.get_running_loop().time
-        before, look = clock(), asyncio.create_task(self._look())
+        before, look = clock(), beside(self._look())
         try:
             while not stopping.done():
                 await asyncio.wait({look, stopping}, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
@@ -83,7 +84,7 @@ class Watch:
                 if look.done():
                     self._judge(look.result(), elapsed_s)
                     await asyncio.wait({stopping}, timeout=pause_s)
-                    look = asyncio.create_task(self._look())
+                    look = beside(self._look())
                 else:
                     self._judge_silence(elapsed_s)
         finally:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from services.bus.aisle import Aisle
 from services.bus.ports import NO_INPUT, Batch, LaneLost, Message, Record
-from services.bus.suspects import Silent, Suspects, TryAgain
+from services.bus.suspects import NoReports, Suspects, TryAgain
 from services.bus.work import OneByOne, SideBySide
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class LaneService:
     ) -> None:
         """Take the group membership and a maker of stages; services of one process share an aisle."""
         self.name = name
-        self._suspects = Suspects(name, aisle or Aisle(), reports or Silent())
+        self._suspects = Suspects(name, aisle or Aisle(), reports or NoReports())
         self._membership = membership
         self._make_stage = make_stage
         self._stages: dict[Lane, Stage] = {}

@@ -36,7 +36,7 @@ class Signals(Protocol):
         """Hear which partitions of a group this process has now; those it does not name are another's."""
 
 
-class Silent:
+class NoSignals:
     """Tells nobody."""
 
     def committed(self, group: str, seconds: float, records: int, messages: int) -> None:
@@ -58,4 +58,4 @@ class Silent:
         """Say nothing."""
 
 
-SILENT = Silent()
+SILENT = NoSignals()

@@ -7,7 +7,7 @@ record goes to the dead letters without being run. What the bus does (away, lane
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -45,7 +45,7 @@ class Reports(Protocol):
         """Say that records from an offset on are run one by one, and why."""
 
 
-class Silent:
+class NoReports:
     """Says nothing."""
 
     def dead_lettered(self, record: Record, error_class: str, error: str, attempts: int) -> None:
@@ -98,17 +98,24 @@ class Suspects:
         if (found := suspicion(lane.note, self._token)) is not None:
             self._found[_spot(lane)] = found
             self._reports.suspected(
-                lane.topic,
-                lane.partition,
-                found.first,
-                found.deaths,
-                "a process ended before it had committed this",
+                lane.topic, lane.partition, found.first, found.deaths, self._left_by(read(lane.note))
             )
 
-    def keep(self, lanes: Iterable[Lane]) -> None:
-        """Forget lanes that are no longer owned."""
+    def _left_by(self, note: Note | None) -> str:
+        """Say what became of whoever left a note that raises suspicion."""
+        if note is not None and note.token == self._token:
+            return "this process took the partition anew before it had committed this"
+        if note is not None and note.how == "rested":
+            return "an earlier process suspected this and had not committed it"
+        return "a process ended before it had committed this"
+
+    def keep(self, lanes: Collection[Lane]) -> None:
+        """Forget lanes that are no longer owned, and what was suspected there: the next owner finds the note."""
         self._lanes.intersection_update(lanes)
         self._fresh.intersection_update(lanes)
+        spots = set(map(_spot, lanes))
+        self._found = {spot: found for spot, found in self._found.items() if spot in spots}
+        self._fates = {key: fate for key, fate in self._fates.items() if key[0] in spots}
 
     async def among(self, lane: Lane, batch: Batch) -> bool:
         """Tell whether a batch begins with suspects; the first batch after a take-over leaves a note."""

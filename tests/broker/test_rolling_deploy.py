@@ -13,7 +13,7 @@ import pytest
 
 from services.bus.kafka import KafkaBus
 from services.bus.ports import Lane
-from services.bus.signals import Silent
+from services.bus.signals import NoSignals
 from services.bus.topics import FEEDS, KAFKA_SHARDS, TOPICS
 from services.clock import SystemClock
 from services.poller.feedlist import feed_messages
@@ -40,7 +40,7 @@ NAMES = [f"gazette{number}" for number in range(64)]
 SOON_S = 30.0
 
 
-class Restores(Silent):
+class Restores(NoSignals):
     """Counts state that was read."""
 
     count = 0

@@ -230,7 +230,22 @@ async def test_an_append_is_all_or_nothing(bus: Bus) -> None:
         await bus.append([a_message(1), large])
     with pytest.raises(ValueError, match="no partition 99"):
         await bus.append([a_message(1), a_message(2, partition=99)])
+    with pytest.raises(UnicodeEncodeError):
+        await bus.append([a_message(1), Message(STORIES.name, 0, "half of a \ud83d", b"x")])
     assert await everything(bus, STORIES.name) == []
+
+
+async def test_a_key_that_is_no_text_is_said_where_it_is_sent(bus: Bus) -> None:
+    """It is the sender's bug, not the log's trouble; the lane goes on."""
+    await bus.append([a_message(1)])
+    lane = await lane_of(await bus.join("g", [STORIES.name]))
+    batch = await lane.poll()
+    with pytest.raises(UnicodeEncodeError):
+        async with lane.transaction(batch) as outbox:
+            outbox.send(Message(VERDICTS.name, 0, "half of a \ud83d", b"x"))
+    async with lane.transaction(batch) as outbox:
+        outbox.send(Message(VERDICTS.name, 0, "whole", b"x"))
+    assert [record.key for record in await everything(bus, VERDICTS.name)] == ["whole"]
 
 
 async def test_restore_reads_the_latest_record_of_each_key(bus: Bus) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from aiokafka.errors import KafkaError
+
 from services.bus.kafka import producers
 from services.bus.kafka.faults import bounded, translated
 from services.bus.kafka.lanes import COMMIT_S
 from services.bus.kafka.producers import Placed
-from services.bus.ports import BusError, BusUnavailable, MessageTooLarge
+from services.bus.ports import BusUnavailable, MessageTooLarge
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
@@ -38,11 +40,16 @@ class Appender:
             try:
                 if len({place for place, _ in messages}) > 1 or not await self._as_one_batch(messages):
                     await self._together(messages)
-            except BaseException as error:
+            except (
+                KafkaError,
+                AssertionError,
+                OSError,
+            ) as error:  # the client asserts that it knows a broker
                 self.give_up()
-                if isinstance(error, (BusError, asyncio.CancelledError)):
-                    raise
                 raise translated(error, "append", "Write") from error
+            except BaseException:
+                self.give_up()
+                raise
 
     async def _as_one_batch(self, messages: Sequence[Placed]) -> bool:
         """Append to one partition; False when the messages do not fit in one batch."""
@@ -69,13 +76,13 @@ class Appender:
         return True
 
     async def _together(self, messages: Sequence[Placed]) -> None:
-        """Append as a transaction; what is refused as batches is sent again, each message by itself."""
-        try:
-            await self._as_transaction(messages)
-        except producers.BatchRefused as error:
-            self._engine.narrow.add(error.topic)
-            self.give_up()
-            await self._as_transaction(messages)
+        """Append as a transaction; what is refused as batches is sent again, each message of that topic by itself."""
+        while True:
+            try:
+                return await self._as_transaction(messages)
+            except producers.BatchRefused as error:
+                self._engine.narrow.add(error.topic)
+                self.give_up()
 
     async def _as_transaction(self, messages: Sequence[Placed]) -> None:
         if self._transactional is None:

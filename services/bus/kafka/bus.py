@@ -14,6 +14,7 @@ from services.bus.kafka.reader import Reader
 from services.bus.kafka.tails import KafkaTail
 from services.bus.ports import Message, Record
 from services.bus.signals import SILENT, Signals
+from services.bus.tasks import beside
 
 
 class KafkaBus:
@@ -69,16 +70,10 @@ class KafkaBus:
         placed = [(self._engine.prepare(message), message) for message in messages]
         if not placed:
             return
-        task = asyncio.ensure_future(self._appender.append(placed))
-        self._appending.add(task)
-        task.add_done_callback(self._appended)
-        await asyncio.shield(task)
-
-    def _appended(self, task: asyncio.Task[None]) -> None:
-        """Take note of a failure whose caller was cancelled."""
-        self._appending.discard(task)
-        if not task.cancelled():
-            task.exception()
+        appending = beside(self._appender.append(placed))
+        self._appending.add(appending)
+        appending.add_done_callback(self._appending.discard)
+        await asyncio.shield(appending)
 
     async def partitions(self, topic: str) -> int:
         """Return the topic's number of partitions on the cluster."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ from services.bus.kafka.names import Names
 from services.bus.kafka.security import Security
 from services.bus.ports import BusDamaged, BusUnavailable, MessageTooLarge
 from services.bus.signals import SILENT
+from services.bus.tasks import beside
 from services.bus.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -126,15 +127,12 @@ class Engine:
 
     async def stop(self) -> None:
         """Disconnect, beside those who still leave: producers have connections of their own."""
-        closing = {
-            asyncio.ensure_future(close())
-            for close in (self.control.stop, self.undecided.stop, self.admin.close)
-        }
+        closing = {beside(close()) for close in (self.control.stop, self.undecided.stop, self.admin.close)}
         await asyncio.wait(closing | self._leaving, timeout=CLOSE_S)
 
-    def later(self, work: Awaitable[None]) -> None:
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something end beside everything else; ``stop`` waits for it."""
-        task = asyncio.ensure_future(work)
+        task = beside(work)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
@@ -199,6 +197,7 @@ class Engine:
         place = self._places.get((message.topic, message.partition))
         if place is None:
             place = self.place(message.topic, message.partition)
+        message.key.encode()  # what has no UTF-8 is the caller's fault: here it is his error, later a failed commit
         value = message.value
         if value is not None and len(value) > MESSAGE_BYTES_MAX:
             problem = (

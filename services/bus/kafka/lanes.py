@@ -21,10 +21,10 @@ from services.bus.ports import (
     BusUnavailable,
     LaneLost,
     Message,
-    MessageTooLarge,
     Outbox,
     Record,
 )
+from services.bus.tasks import beside
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer, TopicPartition
@@ -121,8 +121,7 @@ class KafkaLane:
         if batch.records and batch.records[0].offset < self._committed:
             message = f"{self.topic}/{self.partition}: offset {batch.records[0].offset} was committed before"
             raise ValueError(message)
-        self._committing = asyncio.ensure_future(self._commit(batch, outbox.messages, note))
-        self._committing.add_done_callback(_seen)
+        self._committing = beside(self._commit(batch, outbox.messages, note))
         await asyncio.shield(self._committing)
 
     async def _decided(self) -> None:
@@ -150,7 +149,9 @@ class KafkaLane:
                 self._engine.narrow.add(error.topic)
                 message = f"{self.topic}/{self.partition} is taken anew: {error}"
                 raise LaneLost(message) from error
-            raise self._reason(error) from error
+            if (reason := self._reason(error)) is error:
+                raise
+            raise reason from error
         signals.committed(self._membership.name, clock() - begun, len(batch.records), len(messages))
         self._engine.publish(reached)
         self.proven_at = self._membership.number
@@ -163,7 +164,7 @@ class KafkaLane:
                 self._membership.reader.drop(self.place, batch.next_offset)
 
     def _reason(self, error: BaseException) -> BaseException:
-        """Return what the owner is told: lost quietly, not now, or what is wrong with a message."""
+        """Return what the owner is told: lost quietly, not now, or the error itself: a message's, or a bug."""
         where = f"{self.topic}/{self.partition}"
         if self.fate == "fenced":
             return LaneLost(f"{where} has another owner now")
@@ -171,11 +172,11 @@ class KafkaLane:
             return LaneLost(f"{where} was idle for so long that the cluster forgot its producer")
         if isinstance(error, TimeoutError):
             return BusUnavailable(f"{where}: Kafka did not commit within {COMMIT_S:g} s")
-        if isinstance(error, KafkaError):
+        if isinstance(
+            error, (KafkaError, AssertionError, OSError)
+        ):  # the client asserts that it knows a broker
             return translated(error, f"{where}: commit", "Write")
-        if isinstance(error, (MessageTooLarge, asyncio.CancelledError)):
-            return error
-        return BusUnavailable(f"{where}: commit failed: {type(error).__name__} {error}")
+        return error
 
     def lose(self, *, fenced: bool = False) -> None:
         """Void the lane: its producer is given up once what it commits has an outcome."""
@@ -214,9 +215,3 @@ def _fate(causes: Sequence[BaseException]) -> Fate:
     if any(isinstance(cause, FENCED) for cause in causes):
         return "fenced"
     return "expired" if any(isinstance(cause, EXPIRED) for cause in causes) else "unknown"
-
-
-def _seen(task: asyncio.Task[None]) -> None:
-    """Take note of a failure whose caller was cancelled."""
-    if not task.cancelled():
-        task.exception()

@@ -20,6 +20,7 @@ from services.bus.kafka.faults import bounded
 from services.bus.kafka.lanes import KafkaLane
 from services.bus.kafka.reader import Reader
 from services.bus.ports import BusUnavailable
+from services.bus.tasks import beside
 
 if TYPE_CHECKING:
     from services.bus.kafka.engine import Engine
@@ -128,7 +129,9 @@ class KafkaMembership:
         self.engine.bell.ring()
 
     def _tell(self) -> None:
-        """Say which partitions are this member's, as far as it knows."""
+        """Say which partitions are this member's, as far as it knows; of one that has left, none."""
+        if self._closed:
+            return
         names, owned = self.engine.names, self._assigned - self._barred.keys()
         self.engine.signals.owns(
             self.name, [(names.own_topic(place.topic), int(place.partition)) for place in owned]
@@ -178,12 +181,19 @@ class KafkaMembership:
             if place not in assigned:
                 lane.lose()
                 del self._lanes[place]
-        taken = await asyncio.gather(*map(self._take_over, self._missing()), return_exceptions=True)
-        self._lanes |= {lane.place: lane for lane in taken if isinstance(lane, KafkaLane)}
+        taken = await asyncio.gather(*map(self._take, self._missing()), return_exceptions=True)
         for failed in taken:
             if isinstance(failed, BaseException):
                 raise failed
         self._seen = number
+
+    async def _take(self, place: TopicPartition) -> None:
+        """Take a lane over, and hold it at once: whoever is cancelled while others are taken loses none of them."""
+        lane = await self._take_over(place)
+        if self._closed:
+            lane.lose()
+        else:
+            self._lanes[place] = lane
 
     async def _take_over(self, place: TopicPartition) -> KafkaLane:
         """Fence the predecessor, then ask what it committed, then read from there: in this order only."""
@@ -226,7 +236,7 @@ class KafkaMembership:
             lane.lose()
         self.engine.signals.owns(self.name, ())
         self.engine.bell.ring()
-        leaving = {asyncio.ensure_future(self._consumer.stop())}
+        leaving = {beside(self._consumer.stop())}
         if hasattr(self, "reader"):
-            leaving.add(asyncio.ensure_future(self.reader.close()))
+            leaving.add(beside(self.reader.close()))
         await asyncio.wait(leaving, timeout=CLOSE_S)

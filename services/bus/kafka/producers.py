@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from services.bus.kafka.engine import REQUEST_BYTES_MAX
 from services.bus.kafka.faults import TOO_LARGE, bounded
 from services.bus.ports import MessageTooLarge
+from services.bus.tasks import seen
 
 if TYPE_CHECKING:
     from aiokafka.structs import OffsetAndMetadata
@@ -92,11 +93,11 @@ def _quiet(producer: AIOKafkaProducer) -> None:
     """Look at the failures that nobody else will look at: the loop would print each with its traceback."""
     transactions, accumulator = producer._txn_manager, producer._message_accumulator  # noqa: SLF001
     if transactions is not None and transactions._transaction_waiter is not None:  # noqa: SLF001
-        _seen(transactions._transaction_waiter)  # noqa: SLF001
+        seen(transactions._transaction_waiter)  # noqa: SLF001
     queued = [batch for batches in accumulator._batches.values() for batch in batches]  # noqa: SLF001
     for batch in (*queued, *accumulator._pending_batches):  # noqa: SLF001
-        _seen(batch._drain_waiter)  # noqa: SLF001
-        _seen(batch.future)
+        seen(batch._drain_waiter)  # noqa: SLF001
+        seen(batch.future)
 
 
 async def transact(
@@ -140,7 +141,7 @@ async def send_all(
         except BaseException:
             _raise_refused(parcels)
             raise
-        parcel.answer.add_done_callback(_seen)
+        parcel.answer.add_done_callback(seen)
     answers = [parcel.answer for parcel in parcels if parcel.answer is not None]
     if answers:
         await asyncio.wait(answers)
@@ -210,9 +211,3 @@ def _raise_refused(parcels: Sequence[_Parcel]) -> None:
             size = len(message.value or b"")
             problem = f"{message.topic} {message.key}: {size:,} bytes, over the limit of the cluster"
             raise MessageTooLarge(problem, message.topic, message.key) from error
-
-
-def _seen(future: asyncio.Future[Any]) -> None:
-    """Take note of a failure: the first of many is the one that is raised."""
-    if future.done() and not future.cancelled():
-        future.exception()

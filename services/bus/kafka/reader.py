@@ -19,6 +19,7 @@ from services.bus.kafka.bell import Bell, breathe
 from services.bus.kafka.engine import ASK_S, CLOSE_S, RETRY_S
 from services.bus.kafka.faults import bounded, translated
 from services.bus.ports import BATCH_BYTES_MAX, BusUnavailable, Record
+from services.bus.tasks import beside
 
 if TYPE_CHECKING:
     from services.bus.kafka.engine import Engine
@@ -83,7 +84,7 @@ class Reader:
             reader.seek(place, position or 0)
             if position is None:
                 reader.leave(place)
-        reader._reading = asyncio.ensure_future(reader._read())
+        reader._reading = beside(reader._read())
         return reader
 
     def seek(self, place: TopicPartition, position: int) -> None:
@@ -188,6 +189,8 @@ class Reader:
             failure, self._failure = self._failure, None
             raise translated(failure, "read") from failure
         if self._reading is not None and self._reading.done():
+            if self._reading.cancelled():
+                raise BusUnavailable("the reader is closed")
             self._reading.result()
 
     def unread(self, places: Iterable[TopicPartition]) -> bool:
@@ -249,7 +252,7 @@ class Reader:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
-        await asyncio.wait({asyncio.ensure_future(self._consumer.stop())}, timeout=CLOSE_S)
+        await asyncio.wait({beside(self._consumer.stop())}, timeout=CLOSE_S)
 
 
 def _record(topic: str, record: Any) -> Record:

@@ -23,7 +23,7 @@ from services.bus.ports import (
     Record,
 )
 from services.bus.sqlite import SqliteBus
-from services.bus.suspects import ISOLATED_MAX
+from services.bus.suspects import ISOLATED_MAX, Suspects, TryAgain
 from services.bus.topics import STORIES, VERDICTS
 
 NOON = datetime(2026, 5, 12, 12, tzinfo=UTC)
@@ -77,6 +77,7 @@ class Said:
         """Begin with nothing."""
         self.dead: list[tuple[str, str, int]] = []
         self.suspicions: list[tuple[int, int]] = []
+        self.why: list[str] = []
 
     def dead_lettered(self, record: Record, error_class: str, error: str, attempts: int) -> None:
         """Remember a letter."""
@@ -88,6 +89,7 @@ class Said:
         assert (topic, partition) == (STORIES.name, 0)
         assert error
         self.suspicions.append((offset, deaths))
+        self.why.append(error)
 
 
 class Life:
@@ -491,3 +493,93 @@ async def test_a_suspicion_of_what_has_passed_is_dropped(life: Life) -> None:
     await life.live()
     assert life.seen == [("k1", "k2")]
     assert life.said.dead == []
+
+
+class Left:
+    """A lane with two records that was left with a note; what is appended may be too large."""
+
+    topic, partition = STORIES.name, 0
+    batch = Batch(tuple(Record(STORIES.name, 0, n, f"k{n}", b"a", (), 0) for n in range(2)), 2)
+
+    def __init__(self, note: str = "") -> None:
+        """Take the note."""
+        self.note = note
+        self.too_large = False
+        self.sent: list[Message] = []
+
+    async def poll(self, *_: int) -> Batch:
+        """Return both records."""
+        return self.batch
+
+    async def restore(self, topic: str, partition: int | None = None) -> AsyncIterator[Record]:
+        """Have no state."""
+        for record in self.batch.records[2:]:
+            yield record
+
+    @asynccontextmanager
+    async def transaction(self, batch: Batch, note: str = "") -> AsyncIterator[Outbox]:
+        """Take a transaction, or refuse it for its size."""
+        yield self
+        if batch.records and self.too_large:
+            raise MessageTooLarge("too large")
+        self.note = note
+
+    def send(self, message: Message) -> None:
+        """Take a message."""
+        self.sent.append(message)
+
+    def send_all(self, messages: Iterable[Message]) -> None:
+        """Take messages."""
+        self.sent += messages
+
+
+@pytest.fixture
+def said() -> Said:
+    """Return somebody to report to."""
+    return Said()
+
+
+@pytest.fixture
+def suspects(said: Said) -> Suspects:
+    """Return what a process knows at its start."""
+    return Suspects(GROUP, Aisle(), said)
+
+
+def test_a_suspicion_says_what_became_of_whoever_left_it(suspects: Suspects, said: Said) -> None:
+    """A process that lost its lane and has it again has not ended, and neither has one that rested."""
+    for note in ("alone 0 2 1 another", "rested 0 2 1 another", f"alone 0 2 1 {suspects._token}"):
+        suspects.take(Left(note))
+    assert said.suspicions == [(0, 2), (0, 1), (0, 1)]
+    assert said.why == [
+        "a process ended before it had committed this",
+        "an earlier process suspected this and had not committed it",
+        "this process took the partition anew before it had committed this",
+    ]
+
+
+async def test_what_was_suspected_in_a_lane_goes_with_it(suspects: Suspects) -> None:
+    """Its next owner finds the note; when it comes back without one, nothing is suspected any more."""
+    suspects.take(Left("rested 0 2 0 another"))
+    suspects.keep([])
+    back = Left()
+    suspects.take(back)
+    suspects.keep([back])
+    assert not await suspects.among(back, back.batch)
+
+
+async def test_a_fate_goes_with_its_lane(suspects: Suspects, said: Said) -> None:
+    """A record whose output was too large for this owner is run again when its lane comes back."""
+    seen: list[tuple[str, ...]] = []
+    judge = Judge(seen, lambda _: None)
+    lane = Left("rested 0 1 0 another")
+    lane.too_large = True
+    suspects.take(lane)
+    with pytest.raises(TryAgain):
+        await suspects.isolate(lane, judge, lane.batch, NOON, lambda: None)
+    suspects.keep([])
+    back = Left("rested 0 1 0 another")
+    suspects.take(back)
+    await suspects.isolate(back, judge, back.batch, NOON, lambda: None)
+    assert seen == [("k0",), ("k0",)]
+    assert said.dead == []
+    assert [message.key for message in back.sent] == ["k0"]
