@@ -38,7 +38,11 @@ BARRIER = "barrier"
 """The set of words that no gap steps over: whose arms, whose soldiers they are."""
 _SET = re.compile(r"\{(\w+)\}")
 # Between two words of a form with gaps: a space, with the marks of a quotation on either side.
-_BETWEEN = '[»”“"]?,? [«“„"(]?'
+_BETWEEN = '[»”“"]?[,،]? [«“„"(]?'
+# An Arabic word may carry and, so, in, for, like, will and the article before it, and a pronoun or plural after it.
+ARABIC_BEFORE = "وفبلكاس"
+ARABIC_BEFORE_MAX = 4
+ARABIC_AFTER_MAX = 2
 # Scripts written without spaces, or with particles glued on: a form matches inside a longer run.
 GLUED = frozenset({"hangul", "kana", "han"})
 
@@ -145,20 +149,21 @@ def _read(page: Page, where: str, item: Any, script: str) -> list[Form]:
     heads = _words_of(page, where, head)
     if rest[-1:] == [GAP] or not rest or heads[0] == GAP:
         page.fail(f"{where}: {item!r} needs a word on both sides of a gap", item)
-    return [_gap_form(page, where, first, rest) for first in heads]
+    return [_gap_form(page, where, first, rest, script) for first in heads]
 
 
-def _gap_form(page: Page, where: str, first: str, rest: list[str]) -> Form:
+def _gap_form(page: Page, where: str, first: str, rest: list[str], script: str) -> Form:
     """Return a form of several words with gaps or sets in it, as a pattern that looks at a bounded stretch."""
-    barrier = "|".join(map(_pattern_of, page.table.get("sets", {}).get(BARRIER, ())))
+    pattern_of = _arabic_pattern_of if script == "arabic" else _pattern_of
+    barrier = "|".join(map(pattern_of, page.table.get("sets", {}).get(BARRIER, ())))
     ahead = f"(?!(?:{barrier}))" if barrier else ""
     step = f'(?:{ahead}[^\\s.;:!?]+ [«“„"(]?){{0,{GAP_WORDS_MAX}}}?'
-    pattern, gap = _pattern_of(first), False
+    pattern, gap = pattern_of(first), False
     for token in rest:
         if token == GAP:
             gap = True
             continue
-        words = "|".join(map(_pattern_of, _words_of(page, where, token)))
+        words = "|".join(map(pattern_of, _words_of(page, where, token)))
         pattern += f"{_BETWEEN}{step if gap else ''}(?:{words})"
         gap = False
     literal = fold(first).strip("*").split("*")[0]
@@ -180,6 +185,13 @@ def _pattern_of(word: str) -> str:
     """Return the pattern of a word or phrase with ``*`` in it, borders included."""
     parts = fold(word).split("*")
     return r"\w*".join(map(re.escape, parts)) + ("" if word.endswith("*") else r"(?!\w)")
+
+
+def _arabic_pattern_of(word: str) -> str:
+    """Return the pattern of an Arabic word or phrase, with what may be written on to it at either end."""
+    return (
+        rf"[{ARABIC_BEFORE}]{{0,{ARABIC_BEFORE_MAX}}}{re.escape(fold(word))}\w{{0,{ARABIC_AFTER_MAX}}}(?!\w)"
+    )
 
 
 def _form(page: Page, where: str, item: Any, script: str) -> Form:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import ahocorasick_rs
 
+from services.classifier.forms import ARABIC_AFTER_MAX, ARABIC_BEFORE, ARABIC_BEFORE_MAX
 from services.classifier.language import script_of
 from services.classifier.text import without_surrogates
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from services.classifier.lexicon import Lexicon
     from services.classifier.text import View
 
-# An Arabic word may carry and, so, in, for, like, will and the article before it, and a pronoun or plural after it.
-_ARABIC_BEFORE = frozenset("وفبلكاس")
-ARABIC_BEFORE_MAX = 4
-ARABIC_AFTER_MAX = 2
 # More finds than this in one field are a list or an attack; the first ones decide.
 HITS_MAX = 4_000
 # Names are written in Latin letters the world over; the English list lends them.
@@ -169,12 +166,15 @@ def _word_end(low: str, end: int, *, glued: bool) -> int:
 def _arabic_end(form: Form, low: str, start: int, end: int) -> int | None:
     before = start
     while before and low[before - 1].isalpha():
-        if start - before == ARABIC_BEFORE_MAX or low[before - 1] not in _ARABIC_BEFORE:
+        if start - before == ARABIC_BEFORE_MAX or low[before - 1] not in ARABIC_BEFORE:
             return None
         before -= 1
+    if form.pattern is not None:
+        found = form.pattern.match(low, start)
+        return found.end() if found else None
     after = end
     while after < len(low) and low[after].isalpha():
         if after - end == ARABIC_AFTER_MAX:
             return None
         after += 1
-    return end if form.pattern is None else None
+    return end

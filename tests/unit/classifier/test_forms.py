@@ -9,10 +9,10 @@ from services.classifier.forms import LexiconError, Page, entries_of
 SETS = {"arms": ["shells", "gun*", "small arms"], "who": ["moscow", "russia*"], "barrier": ["ukrain*"]}
 
 
-def found(form: str, text: str) -> str | None:
+def found(form: str, text: str, script: str = "latin") -> str | None:
     """Return what a form finds in a folded text."""
     page = Page("xx.toml", "", {"terms": {"move": [form]}, "sets": SETS})
-    for entry in entries_of(page, "terms", {"move": "move"}, "xx", "latin"):
+    for entry in entries_of(page, "terms", {"move": "move"}, "xx", script):
         start = text.find(entry.form.literal)
         match = entry.form.pattern.match(text, start) if start >= 0 and entry.form.pattern else None
         if match:
@@ -42,6 +42,21 @@ def found(form: str, text: str) -> str | None:
 def test_a_gap_stands_for_a_few_words_of_one_clause(form: str, text: str, expected: str | None) -> None:
     """Up to four words, no stop among them, none of the barrier; a set stands for each of its words."""
     assert found(form, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ترسل الي الجبهه وقذائفها", "ترسل الي الجبهه وقذائفها"),
+        ("ترسل اليوم، قذائف", "ترسل اليوم، قذائف"),
+        ("ترسل قذائفهمن", None),
+    ],
+)
+def test_a_gap_in_arabic_leaves_room_for_what_is_written_on_to_a_word(
+    text: str, expected: str | None
+) -> None:
+    """And, the, in before either word, a pronoun after it, as for a form without gaps."""
+    assert found("ترسل … قذائف", text, "arabic") == expected
 
 
 @pytest.mark.parametrize(
