@@ -125,6 +125,7 @@ async def installation(
     environment = {
         "TUMEN_KAFKA__TOPIC_PREFIX": cluster.names.prefix,
         "TUMEN_KAFKA__ENVIRONMENT": cluster.names.environment,
+        "TUMEN_KAFKA__PARTITIONS": str(shards),
         "TUMEN_KAFKA__SESSION_TIMEOUT": session,
         **{f"TUMEN_POLLER__{key.upper()}": value for key, value in poller.items()},
     }
