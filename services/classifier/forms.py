@@ -43,6 +43,8 @@ _BETWEEN = '[»”“"]?[,،]? [«“„"(]?'
 ARABIC_BEFORE = "وفبلكاس"
 ARABIC_BEFORE_MAX = 4
 ARABIC_AFTER_MAX = 2
+# Words whose full stop ends no clause, inside a gap.
+_SHORTENED = r"(?:tys|mln|mld|gen|płk|płn|płd|тыс|тис|млн|млрд|ген)\."
 # Scripts written without spaces, or with particles glued on: a form matches inside a longer run.
 GLUED = frozenset({"hangul", "kana", "han"})
 
@@ -157,7 +159,7 @@ def _gap_form(page: Page, where: str, first: str, rest: list[str], script: str) 
     pattern_of = _arabic_pattern_of if script == "arabic" else _pattern_of
     barrier = "|".join(map(pattern_of, page.table.get("sets", {}).get(BARRIER, ())))
     ahead = f"(?!(?:{barrier}))" if barrier else ""
-    step = f'(?:{ahead}[^\\s.;:!?]+ [«“„"(]?){{0,{GAP_WORDS_MAX}}}?'
+    step = f'(?:{ahead}(?:[^\\s.;:!?]+|{_SHORTENED}) [«“„"(]?){{0,{GAP_WORDS_MAX}}}?'
     pattern, gap = pattern_of(first), False
     for token in rest:
         if token == GAP:

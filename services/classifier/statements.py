@@ -43,6 +43,8 @@ OWNED_GAP_MAX = 6
 BETWEEN = frozenset({"personnel", "materiel.ammunition", "materiel.artillery"})
 BETWEEN_REACH_MAX = 120
 POINTS_BACK = ("coref", "pair", "leader_weak", "dprk_weak")
+# The headline still governs the third sentence under it, if that points back.
+UNDER_HEADLINE_MAX = 2
 # Too general to be read across a full stop.
 NOT_CARRIED = frozenset({"treaty"})
 DENSE = frozenset({"hangul", "kana", "han"})
@@ -108,7 +110,7 @@ def _antecedents(read: list[Sentence], place: int) -> Iterable[Sentence]:
         yield from (other for other in read if other.field == "title")
         return
     yield read[place - 1]  # of the same field: every sentence is in the list, in order
-    if sentence.number == 1 and sentence.has(*POINTS_BACK):
+    if sentence.number <= UNDER_HEADLINE_MAX and sentence.has(*POINTS_BACK):
         yield from (other for other in read if other.field == "title")
 
 
