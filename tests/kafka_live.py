@@ -127,7 +127,6 @@ async def installation(
         "TUMEN_KAFKA__ENVIRONMENT": cluster.names.environment,
         "TUMEN_KAFKA__PARTITIONS": str(shards),
         "TUMEN_KAFKA__SESSION_TIMEOUT": session,
-        "TUMEN_KAFKA__PARTITIONS": str(shards),
         **{f"TUMEN_POLLER__{key.upper()}": value for key, value in poller.items()},
     }
     bus = await KafkaBus.open(cluster)
