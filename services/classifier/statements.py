@@ -40,7 +40,9 @@ AT_THE_FRONT = frozenset(
 OWNED = frozenset({"personnel", "materiel.ammunition", "materiel.artillery"})
 OWNED_GAP_MAX = 6
 # Between the two of them these need no verb either, whatever the sentence says of them.
-BETWEEN = frozenset({"personnel", "materiel.ammunition", "materiel.artillery"})
+BETWEEN = frozenset(
+    {"technology.weapons", "materiel.air_defence", "personnel", "materiel.ammunition", "materiel.artillery"}
+)
 BETWEEN_REACH_MAX = 120
 POINTS_BACK = ("coref", "pair", "leader_weak", "dprk_weak")
 # The headline still governs the third sentence under it, if that points back.
