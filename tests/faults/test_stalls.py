@@ -63,7 +63,7 @@ async def stall(how: str, folder: Path) -> tuple[int | None, str]:
     bus = f"sqlite:{folder}/{how}.db"
     await fill(bus)
     process = await start(how, bus)
-    _, logged = await asyncio.wait_for(process.communicate(), BOUND_S)
+    _, logged = await asyncio.wait_for(process.communicate(), len(HOW) * BOUND_S)
     return process.returncode, logged.decode()
 
 
@@ -77,6 +77,7 @@ def stalled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int | N
     return dict(zip(HOW, asyncio.run(all_at_once()), strict=True))
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", HOW)
 def test_a_stalled_service_says_where_and_ends(how: str, stalled: dict[str, tuple[int | None, str]]) -> None:
     """Whether the loop computes in C, blocks, or a task waits for ever: the stack is on stderr, the exit is not 0."""
