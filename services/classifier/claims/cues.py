@@ -66,7 +66,6 @@ GRAMMAR = frozenset(
         "to_after",
         "at_after",
         "subject_after",
-        "of_after",
         "from_form",
         "to_form",
         "both",

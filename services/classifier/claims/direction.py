@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,7 @@ class About:
 def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Context) -> str:
     """Return the direction of what moves in a clause: a_to_b, b_to_a or unknown."""
     roles = roles_of(clause, about.subject, things, context)
-    votes: Counter[Side] = Counter()
+    votes: dict[Side, int] = {"a": 0, "b": 0}
     for side in roles.source:
         votes[side] += MARKED
     for side in roles.goal:
@@ -67,7 +66,8 @@ def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Co
         votes[side] += OWNED
     for side in _placed(clause, roles):
         votes[side] += MARKED
-    votes.update(_meant(clause, about, roles, things, context))
+    for side, points in _meant(clause, about, roles, things, context).items():
+        votes[side] += points
     if votes["a"] == votes["b"]:
         return "unknown"
     return "a_to_b" if votes["a"] > votes["b"] else "b_to_a"
@@ -75,9 +75,9 @@ def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Co
 
 def _meant(
     clause: Scene, about: About, roles: Roles, things: Sequence[Hit], context: Context
-) -> Counter[Side]:
+) -> dict[Side, int]:
     """Return the votes of what is no mark: the subject's deed, what is known of the thing, the sentence before."""
-    votes: Counter[Side] = Counter()
+    votes: dict[Side, int] = {"a": 0, "b": 0}
     frame = about.frame
     answers = frame is not None and frame.answers
     doer = _doer(clause, roles.subject)
@@ -92,7 +92,7 @@ def _meant(
         kinds = {thing.target for thing in things} or {frame.topic if frame else ""} - {""}
         for side in _defaults(kinds, context.pack):
             votes[side] += DEFAULT
-    if not votes and not any((roles.source, roles.goal, roles.owner)):
+    if not any(votes.values()) and not any((roles.source, roles.goal, roles.owner)):
         carried = _doer(clause, about.carried)
         if carried is not None:
             votes[carried] += DEFAULT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
@@ -63,10 +63,7 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[Fr
     made: list[tuple[FrameRule, Draft]] = []
     for part, voice in zip(parts, voices, strict=True):
         side = voice.side(context.pack)
-        about = replace(
-            part,
-            mentions=tuple(one for one in part.mentions if not voice.start <= one.start < voice.end),
-        )
+        about = part.without(voice.start, voice.end)
         subject = side if part.has("we") or not about.mentions else None
         for frame in frames_of(part, context.pack):
             if not (scene.joins or _in_scope(about, frame, voice, heard, context)):
@@ -76,13 +73,18 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[Fr
                 made.append((frame, draft))
                 break
         governing = governing_of(part, governing)
-        heard.subject = roles_of(about, subject, part.things, context).subject or heard.subject
+        heard.subject = _subject(about, subject, context) or heard.subject
     _remember(scene, voices, heard)
     strong = any(not frame.bare for frame, _ in made)
     for frame, draft in made:
         told = bool(draft.standing.cue)
         if not frame.bare or (told and (not strong or _names_both(draft, context))) or len(made) == 1:
             yield frame, draft
+
+
+def _subject(clause: Scene, subject: Side | None, context: Context) -> Side | None:
+    """Return who a clause is about."""
+    return roles_of(clause, subject, clause.things, context).subject if clause.mentions else subject
 
 
 def _voices(parts: list[Scene], scene: Scene, heard: Heard, context: Context) -> list[Voice]:
@@ -174,7 +176,7 @@ def _least(scene: Scene, heard: Heard, context: Context) -> Draft:
     mutual = frame is not None and frame.mutual
     return Draft(
         type=kind,
-        direction="mutual" if mutual else direction_of(scene, About(), scene.things, context),
+        direction="mutual" if mutual else direction_of(scene, About(frame=frame), scene.things, context),
         standing=standing_of(scene, "", pack, of_a_side=voice.side(pack) is not None),
         voice=voice,
         things=surfaces_of(scene.things, scene, context),

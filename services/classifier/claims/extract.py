@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def claims_of(found: Sequence[Statement], context: Context, language: str | None) -> tuple[Claim, ...]:
-    """Return the claims of a story, at least one for one that joins the sides, none for another."""
-    if not any(statement.joins for statement in found):
-        return ()
+    """Return the claims of a story that joins the sides: at least one."""
     drafts = settle(drafts_of(scenes(found, context), context), context.pack)[:CLAIMS_MAX]
     return tuple(_claim(number, draft, drafts, context, language) for number, draft in enumerate(drafts))
 

@@ -24,11 +24,14 @@ _TRIMMED = " ,;:–—-、，"
 
 def frames_of(clause: Scene, pack: Pack) -> Iterator[FrameRule]:
     """Return the frames that fit a clause, the best first."""
+    names = clause.names
+    if names.isdisjoint(pack.framing):
+        return
     families = pack.families(thing.target for thing in clause.things)
     for frame in pack.frames:
-        if (frame.opens and not _opens(clause, frame)) or clause.has(*frame.without):
+        if names.isdisjoint(frame.cues) or (frame.things and frame.things.isdisjoint(families)):
             continue
-        if clause.has(*frame.cues) and (not frame.things or frame.things & families):
+        if names.isdisjoint(frame.without) and (not frame.opens or _opens(clause, frame)):
             yield frame
 
 

@@ -26,17 +26,10 @@ FAMILIES = frozenset({"arms", "people", "technology", "fuel", "money", "cargo"})
 TRAITS = frozenset({"adjectives_follow", "counts_follow", "verb_second"})
 """Traits of grammar that a page may claim: adjectives after their noun, numbers after what they count, the verb second."""
 OPERATORS = frozenset({">", ">=", "~", "<", "<=", "range"})
-# The tables of a language's page, and what its entries are called once matched.
-PREFIXES = {
-    "cues": "cue.",
-    "materiel": "mat.",
-    "claimants": "who.",
-    "units": "unit.",
-    "operators": "op.",
-    "numbers": "num.",
-}
-_LENT = ("who.",)
-"""Names of speakers are written in Latin letters the world over; the English list lends them."""
+TABLES = ("cues", "materiel", "claimants", "units", "operators", "numbers")
+"""The tables of a language's page; it may name sets of words for its forms, too."""
+WHO = "who."
+"""Before the names of speakers, once matched: Latin letters the world over, so the English list lends them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +110,8 @@ class Pack:
     matcher: Matcher
     traits: dict[str, frozenset[str]]
     """The traits of grammar of each language that has a page."""
+    framing: frozenset[str] = frozenset()
+    """The cues of all frames: a clause without any of them makes no claim."""
 
     def families(self, categories: Iterable[str]) -> frozenset[str]:
         """Return the families of some categories."""
@@ -124,7 +119,9 @@ class Pack:
 
     def side_of(self, speaker: Speaker) -> Side | None:
         """Return the side a speaker speaks for, if any."""
-        return next((side for side in SIDES if self.roles[side] == speaker.role), None)
+        if speaker.role == self.roles["a"]:
+            return "a"
+        return "b" if speaker.role == self.roles["b"] else None
 
 
 def load_pack(root: Traversable | None = None) -> Pack:
@@ -132,16 +129,19 @@ def load_pack(root: Traversable | None = None) -> Pack:
     data = root or files("services.classifier") / "data" / "claims"
     digest = hashlib.sha256()
     rules = read_page(data / "rules.toml", digest)
-    speakers = _speakers(read_page(data / "claimants.toml", digest))
+    page = read_page(data / "claimants.toml", digest)
+    rows: dict[str, Any] = page.table["claimant"]
+    speakers = _speakers(page, rows)
     categories = _categories(rules)
     units = frozenset(category.unit for category in categories.values()) | UNITS
     known: dict[str, dict[str, str]] = {
-        "cues": {name: f"cue.{name}" for name in CUES},
-        "materiel": {name: f"mat.{name}" for name in (*categories, NO_THING)},
-        "claimants": {name: f"who.{name}" for name in speakers},
+        "cues": {name: name for name in CUES},
+        "materiel": {**{name: name for name in categories}, "none": NO_THING},
+        "claimants": {name: f"{WHO}{name}" for name in rows},
         "units": {name: f"unit.{name}" for name in units},
         "operators": {name: f"op.{name}" for name in OPERATORS},
     }
+    frames = tuple(_frame(rules, row) for row in rules.table["frame"])
     entries: list[Entry] = []
     traits: dict[str, frozenset[str]] = {}
     for path in sorted(data.iterdir(), key=lambda path: path.name):
@@ -155,7 +155,7 @@ def load_pack(root: Traversable | None = None) -> Pack:
         directions=dict(rules.table["directions"]),
         statuses=tuple(_status(rules, row) for row in rules.table["status"]),
         bare=_status(rules, {"cue": "", **rules.table["bare"]}),
-        frames=tuple(_frame(rules, row) for row in rules.table["frame"]),
+        frames=frames,
         fallback=dict(rules.table["fallback"]),
         categories=categories,
         speakers=speakers,
@@ -165,11 +165,12 @@ def load_pack(root: Traversable | None = None) -> Pack:
         substance=dict(rules.table["substance"]),
         matcher=_matcher(entries),
         traits=traits,
+        framing=frozenset().union(*(frame.cues for frame in frames)),
     )
 
 
-NO_THING = "none"
-"""Under this name stand words that look like things and are none: they hide shorter finds."""
+NO_THING = "NONE"
+"""Under ``none`` stand words that look like things and are none: they hide shorter finds."""
 UNITS = frozenset(
     {"railcar", "voyage", "percent_of_use", "vehicle", "tonne", "barrel", "USD", "container", "none"}
 )
@@ -178,7 +179,7 @@ UNITS = frozenset(
 
 def _matcher(entries: list[Entry]) -> Matcher:
     targets = {entry.target for entry in entries}
-    concepts = {name: Concept(name, "cue", lent=name.startswith(_LENT)) for name in targets}
+    concepts = {name: Concept(name, "cue", lent=name.startswith(WHO)) for name in targets}
     return Matcher(Lexicon("", concepts, tuple(entries), {}, {}))
 
 
@@ -187,8 +188,8 @@ def _page_entries(
 ) -> tuple[str, frozenset[str]]:
     language, script = header(page)
     for table in page.table:
-        if isinstance(page.table[table], dict) and table not in {*PREFIXES, "sets"}:
-            page.fail(f"unknown table {table!r}; known: {', '.join(PREFIXES)}", f"[{table}]")
+        if isinstance(page.table[table], dict) and table not in {*TABLES, "sets"}:
+            page.fail(f"unknown table {table!r}; known: {', '.join(TABLES)}", f"[{table}]")
     traits = frozenset(page.table.get("grammar", ()))
     for name in sorted(traits - TRAITS):
         page.fail(f"unknown trait of grammar {name!r}; known: {', '.join(sorted(TRAITS))}", f'"{name}"')
@@ -201,8 +202,7 @@ def _page_entries(
     return language, traits
 
 
-def _speakers(page: Page) -> dict[str, Speaker]:
-    rows: dict[str, Any] = page.table["claimant"]
+def _speakers(page: Page, rows: dict[str, Any]) -> dict[str, Speaker]:
     speakers: dict[str, Speaker] = {}
     for name, row in rows.items():
         of = row.get("of", "")
@@ -212,12 +212,13 @@ def _speakers(page: Page) -> dict[str, Speaker]:
         role = rows[of]["role"] if of else row.get("role", "")
         if not role:
             page.fail(f"claimant {name}: neither a role nor an institution", name)
-        speakers[name] = Speaker(
-            name,
+        part = row.get("part", "")
+        speakers[f"{WHO}{name}"] = Speaker(
+            f"{WHO}{name}",
             row["name"],
             role,
-            of,
-            row.get("part", ""),
+            f"{WHO}{of}" if of else "",
+            f"{WHO}{part}" if part else "",
             relay=bool(row.get("relay", False)),
             unnamed=bool(row.get("unnamed", False)),
         )
@@ -227,6 +228,8 @@ def _speakers(page: Page) -> dict[str, Speaker]:
 def _categories(page: Page) -> dict[str, Category]:
     categories: dict[str, Category] = {}
     for name, row in page.table["category"].items():
+        if not name.isupper():
+            page.fail(f"category {name}: a category is written in capitals", f"category.{name}")
         if row["family"] not in FAMILIES:
             page.fail(f"category {name}: unknown family {row['family']!r}", f"category.{name}")
         if row["owner"] not in {"", *SIDES}:

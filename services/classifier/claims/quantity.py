@@ -157,7 +157,8 @@ def numbers(clause: Scene, context: Context) -> list[Number]:
     found: list[Number] = []
     group: list[tuple[int, int, float, bool]] = []
     for atom in sorted(atoms):
-        if group and low[group[-1][1] : atom[0]].strip(" ") == "" and atom[0] - group[-1][1] <= WORD_GAP_MAX:
+        gap = low[group[-1][1] : atom[0]] if group else ""
+        if group and gap.strip(" ") == "" and len(gap) <= WORD_GAP_MAX and not (atom[3] and group[-1][3]):
             group.append(atom)
         else:
             found += _number(group)

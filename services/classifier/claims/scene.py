@@ -6,7 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from services.classifier.claims.pack import NO_THING, SIDES
+from services.classifier.claims.cues import CUES
+from services.classifier.claims.pack import NO_THING, SIDES, WHO
 from services.classifier.claims.quotes import quotations
 from services.classifier.match import Hit
 from services.classifier.sentences import sentences
@@ -52,10 +53,12 @@ class Scene:
     """Third countries and the front: whoever else may give or get."""
     quotes: tuple[tuple[int, int], ...] = ()
     statement: Statement | None = None
+    names: frozenset[str] = frozenset()
+    """The names of the cues here."""
 
     def has(self, *names: str) -> bool:
         """Return whether one of these cues stands here."""
-        return any(hit.target in names for hit in self.cues)
+        return not self.names.isdisjoint(names)
 
     def of(self, *names: str) -> list[Hit]:
         """Return the finds of these cues, in order."""
@@ -72,21 +75,33 @@ class Scene:
 
     def between(self, start: int, end: int) -> Scene:
         """Return the part of this scene between two places."""
+        if (start, end) == (self.start, self.end):
+            return self
 
         def inside(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
             return tuple(hit for hit in hits if start <= hit.start < end)
 
-        return replace(
-            self,
-            start=start,
-            end=end,
-            cues=inside(self.cues),
-            things=inside(self.things),
-            speakers=inside(self.speakers),
-            measures=inside(self.measures),
-            mentions=tuple(one for one in self.mentions if start <= one.start < end),
-            others=inside(self.others),
+        cues = inside(self.cues)
+        return Scene(
+            self.field,
+            self.number,
+            start,
+            end,
+            cues,
+            inside(self.things),
+            inside(self.speakers),
+            inside(self.measures),
+            tuple(one for one in self.mentions if start <= one.start < end),
+            inside(self.others),
+            self.quotes,
+            self.statement,
+            frozenset(hit.target for hit in cues),
         )
+
+    def without(self, start: int, end: int) -> Scene:
+        """Return this scene without the sides named between two places: who speaks is not who gives."""
+        kept = tuple(one for one in self.mentions if not start <= one.start < end)
+        return self if len(kept) == len(self.mentions) else replace(self, mentions=kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +149,23 @@ def scenes(found: Sequence[Statement], context: Context) -> list[Scene]:
     read: list[Scene] = []
     for field, view in context.views.items():
         kinds = _sorted(context.pack.matcher.hits(view, context.languages))
+        places = {name: [hit.start for hit in hits] for name, hits in kinds.items()}
         quotes = quotations(view.cased)
         for number, (start, end) in enumerate(sentences(view)):
             statement = stated.get((field, start))
+            inside = {name: _inside(hits, places[name], start, end) for name, hits in kinds.items()}
             read.append(
                 Scene(
                     field,
                     number,
                     start,
                     end,
-                    **{name: _inside(hits, start, end) for name, hits in kinds.items()},
+                    **inside,
                     mentions=_mentions(statement, context.lexicon, context.pack),
                     others=_others(statement),
                     quotes=tuple(one for one in quotes if one[0] < end and start < one[1]),
                     statement=statement,
+                    names=frozenset(hit.target for hit in inside["cues"]),
                 )
             )
     return read
@@ -156,23 +174,30 @@ def scenes(found: Sequence[Statement], context: Context) -> list[Scene]:
 def _sorted(hits: list[Hit]) -> dict[str, list[Hit]]:
     """Return the finds by what they are, without those that a void or a longer find hides."""
     kinds: dict[str, list[Hit]] = {"cues": [], "things": [], "speakers": [], "measures": []}
-    names = {"cue": "cues", "mat": "things", "who": "speakers"}
     for hit in hits:
-        kind, _, name = hit.target.partition(".")
-        target = name if kind in names else hit.target
-        kinds[names.get(kind, "measures")].append(Hit(hit.start, hit.end, target, hit.term))
-    void = [hit for hit in kinds["cues"] if hit.target == "void"]
-    cues = [hit for hit in kinds["cues"] if hit.target != "void" and not _overlaps(hit, void)]
+        if hit.target in CUES:
+            kind = "cues"
+        elif hit.target.isupper():
+            kind = "things"
+        else:
+            kind = "speakers" if hit.target.startswith(WHO) else "measures"
+        kinds[kind].append(hit)
+    void = _places(hit for hit in kinds["cues"] if hit.target == "void")
+    cues = [hit for hit in kinds["cues"] if hit.target != "void" and _clear(hit, void)]
     kinds["cues"] = [hit for hit in cues if hit.target != "confirm" or not _negated(hit, cues)]
     kinds["things"] = [
-        hit for hit in longest(kinds["things"]) if hit.target != NO_THING and not _overlaps(hit, void)
+        hit for hit in longest(kinds["things"]) if hit.target != NO_THING and _clear(hit, void)
     ]
     kinds["speakers"] = longest(kinds["speakers"])
     return kinds
 
 
-def _overlaps(hit: Hit, others: Iterable[Hit]) -> bool:
-    return any(other.start < hit.end and hit.start < other.end for other in others)
+def _places(hits: Iterable[Hit]) -> set[int]:
+    return {place for hit in hits for place in range(hit.start, hit.end)}
+
+
+def _clear(hit: Hit, places: set[int]) -> bool:
+    return places.isdisjoint(range(hit.start, hit.end))
 
 
 def _negated(hit: Hit, cues: Sequence[Hit]) -> bool:
@@ -183,14 +208,15 @@ def _negated(hit: Hit, cues: Sequence[Hit]) -> bool:
 def longest(hits: Sequence[Hit]) -> list[Hit]:
     """Return the finds that no longer one overlaps, in order."""
     kept: list[Hit] = []
+    taken: set[int] = set()
     for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start, hit.target)):
-        if not _overlaps(hit, kept):
+        if _clear(hit, taken):
             kept.append(hit)
+            taken.update(range(hit.start, hit.end))
     return sorted(kept, key=lambda hit: hit.start)
 
 
-def _inside(hits: list[Hit], start: int, end: int) -> tuple[Hit, ...]:
-    places = [hit.start for hit in hits]
+def _inside(hits: list[Hit], places: list[int], start: int, end: int) -> tuple[Hit, ...]:
     return tuple(hits[bisect_left(places, start) : bisect_left(places, end)])
 
 

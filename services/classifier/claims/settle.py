@@ -102,7 +102,8 @@ def _usual(told: Sequence[Draft], before: Sequence[Draft]) -> Draft | None:
         return None
     usual = Counter(draft.direction for draft in told).most_common(1)[0][0]
     ways = [draft for draft in told if draft.direction == usual]
-    return next((draft for draft in reversed(ways) if draft in before and draft.things), ways[0])
+    earlier = {id(draft) for draft in before}
+    return next((draft for draft in reversed(ways) if id(draft) in earlier and draft.things), ways[0])
 
 
 def _same(one: Draft, other: Draft, pack: Pack) -> bool:
