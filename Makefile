@@ -11,7 +11,7 @@ PROCESSES ?= 2
 CHAOS_SECONDS ?= 90
 CHAOS_SEEDS ?= 20260512,20260513,20260514
 
-.PHONY: help run test test-fast chaos lint bench kafka lock schemas clean
+.PHONY: help run test test-fast chaos lint bench train eval kafka lock schemas clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,6 +39,12 @@ lint: $(VENV)/.dev ## Check style, types, import contracts and the freshness of 
 bench: $(VENV)/.dev ## Measure, each figure beside a bare loop of the same run
 	@$(BIN)/python -m bench $(ARGS)
 
+train: $(VENV)/.train ## Learn the classifier's weights again, and write their card (needs the labelled news beside the project)
+	@$(BIN)/python -m training
+
+eval: $(VENV)/.train ## Say how good detection and claims are: labelled news, own corpus, stream, articles
+	@$(BIN)/python -m training --eval
+
 kafka: $(VENV)/.dev ## Run a real Apache Kafka on 127.0.0.1:9092 until stopped (NODES=3: three nodes; docs/kafka.md)
 	@$(BIN)/python -m tests.kafka_broker --port $(or $(PORT),9092) --nodes $(or $(NODES),1)
 
@@ -49,6 +55,7 @@ schemas: $(VENV)/.dev ## Generate the JSON Schemas and the AsyncAPI document aga
 lock: $(VENV)/.dev ## Resolve the locks again (requirements/*.txt)
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt --extra build
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/dev.txt --extra build --extra dev
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/train.txt --extra train
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("tumen needs Python 3.11 to 3.14, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] <= (3, 14) else 0)'
@@ -62,6 +69,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.train: requirements/train.txt $(VENV)/.dev
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/train.txt
 	@touch $@
 
 clean: ## Remove what was set up and built

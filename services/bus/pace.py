@@ -6,7 +6,7 @@ what it leads to is soon there, and a stop or a rebalance need not wait for it.
 
 from __future__ import annotations
 
-from services.bus.ports import BATCH_RECORDS_MAX, BATCH_RECORDS_MIN, BATCH_RECORDS_MOST
+from services.bus.ports import BATCH_RECORDS_MIN, BATCH_RECORDS_MOST
 
 STEP_S = 0.4
 """What deciding on one batch should take at most."""
@@ -22,7 +22,7 @@ def records_within(seconds: float, seconds_per_record: float) -> int:
 
 
 class Pace:
-    """What is known of a stage's speed. Until something was measured, a batch is of the usual size."""
+    """What is known of a stage's speed. Until something was measured, a batch is small: its records may be slow ones."""
 
     def __init__(self) -> None:
         """Begin without a measurement."""
@@ -33,7 +33,7 @@ class Pace:
     def records_max(self) -> int:
         """How many records the next batch takes."""
         if not self._records:
-            return BATCH_RECORDS_MAX
+            return BATCH_RECORDS_MIN
         return records_within(STEP_S, self._seconds / self._records)
 
     def took(self, records: int, seconds: float) -> None:

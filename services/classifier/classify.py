@@ -169,24 +169,26 @@ def lists_for(language: str | None, script: str, lexicon: Lexicon) -> frozenset[
 
 def _verdict(item: Item, model: Model, reading: Reading) -> Verdict:
     joined = [statement for statement in reading.found if statement.joins]
-    features = features_of(reading.found, model.lexicon)
+    claims = _claims(reading, model) if joined else ()
+    features = features_of(reading.found, claims, model.lexicon)
     watched = sorted({one.id for one in reading.entities if model.gazetteer.things[one.id].watched})
     reached = score(features, model.weights)
+    flagged = bool(joined) and reached >= model.weights.threshold
     # Constructed, not validated: an id may hold a lone surrogate, and every part was made here.
     return Verdict.model_construct(
         id=item.id,
         story_id=item.id,
         story_revision=item.revision,
         model=model.version,
-        flagged=bool(joined),
-        near_miss=not joined
-        and (bool(watched) or any(_is_near_miss(statement) for statement in reading.found)),
+        flagged=flagged,
+        near_miss=not flagged
+        and (bool(joined) or bool(watched) or any(_is_near_miss(statement) for statement in reading.found)),
         score=reached,
         threshold=model.weights.threshold,
-        tier=tier_of(joined, model.lexicon),
+        tier=tier_of(joined if flagged else [], model.lexicon),
         language=reading.language,
         evidence=_evidence(reading, joined, model.lexicon),
-        claims=_claims(reading, model) if joined else (),
+        claims=claims if flagged else (),
         entities=reading.entities,
         breakdown=_breakdown(features, reading, watched, model.weights),
         truncated=item.truncated,

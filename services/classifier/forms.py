@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from services.classifier.text import fold
@@ -62,7 +63,8 @@ class Form:
     left: bool
     right: bool
     cased: str | None = None
-    pattern: re.Pattern[str] | None = None
+    pattern: str | None = None
+    """A regular expression on the folded text, from where ``literal`` stands; ``compiled`` when it is first needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,12 @@ class Page:
         line = self.text.count("\n", 0, place) + 1
         message = f"{self.name}:{line}: {what}"
         raise LexiconError(message)
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a form's pattern, compiled when a text first has its literal: most never do, and all take seconds."""
+    return re.compile(pattern)
 
 
 def read_page(path: Traversable, digest: hashlib._Hash) -> Page:
@@ -130,12 +138,11 @@ def entries_of(page: Page, kind: str, known: dict[str, str], language: str, scri
 
 def forms_of(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
     """Return the forms of one row of a list, each once; ``where`` is for messages."""
-    seen: set[tuple[str, str | None, bool, bool, str]] = set()
+    seen: set[tuple[str, str | None, bool, bool, str | None]] = set()
     forms: list[Form] = []
     for item in written:
         for form in _read(page, where, item, script):
-            pattern = form.pattern.pattern if form.pattern else ""
-            identity = (form.literal, form.cased, form.left, form.right, pattern)
+            identity = (form.literal, form.cased, form.left, form.right, form.pattern)
             if identity in seen:
                 page.fail(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
             seen.add(identity)
@@ -169,7 +176,7 @@ def _gap_form(page: Page, where: str, first: str, rest: list[str], script: str) 
         pattern += f"{_BETWEEN}{step if gap else ''}(?:{words})"
         gap = False
     literal = fold(first).strip("*").split("*")[0]
-    return Form(" ".join((first, *rest)), literal, left=True, right=False, pattern=re.compile(pattern))
+    return Form(" ".join((first, *rest)), literal, left=True, right=False, pattern=pattern)
 
 
 def _words_of(page: Page, where: str, token: str) -> list[str]:
@@ -183,12 +190,14 @@ def _words_of(page: Page, where: str, token: str) -> list[str]:
     return list(words)
 
 
+@cache
 def _pattern_of(word: str) -> str:
     """Return the pattern of a word or phrase with ``*`` in it, borders included."""
     parts = fold(word).split("*")
     return r"\w*".join(map(re.escape, parts)) + ("" if word.endswith("*") else r"(?!\w)")
 
 
+@cache
 def _arabic_pattern_of(word: str) -> str:
     """Return the pattern of an Arabic word or phrase, with what may be written on to it at either end."""
     return (
@@ -209,7 +218,7 @@ def _form(page: Page, where: str, item: Any, script: str) -> Form:
     body = fold(item).strip("*")
     if "*" not in body:
         return Form(item, body, left=left and body[0].isalnum(), right=right and body[-1].isalnum())
-    pattern = re.compile(r"\w*".join(map(re.escape, body.split("*"))) + ("" if right else r"\w*"))
+    pattern = r"\w*".join(map(re.escape, body.split("*"))) + ("" if right else r"\w*")
     return Form(item, body.split("*")[0], left=left, right=right, pattern=pattern)
 
 
@@ -218,9 +227,9 @@ def _pattern_form(page: Page, where: str, item: dict[str, str]) -> Form:
     if not literal or not pattern:
         page.fail(f"{where}: a pattern needs `at` and `re`", where)
     try:
-        compiled = re.compile(pattern)
+        compiled(pattern)
     except re.error as error:
         page.fail(f"{where}: pattern {pattern!r}: {error}", pattern)
     if BOMB.search(pattern):
         page.fail(f"{where}: pattern {pattern!r} repeats a repeat, which may never end", pattern)
-    return Form(literal, literal, left=False, right=False, pattern=compiled)
+    return Form(literal, literal, left=False, right=False, pattern=pattern)

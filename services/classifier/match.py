@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ahocorasick_rs
 
-from services.classifier.forms import ARABIC_AFTER_MAX, ARABIC_BEFORE, ARABIC_BEFORE_MAX
+from services.classifier.forms import ARABIC_AFTER_MAX, ARABIC_BEFORE, ARABIC_BEFORE_MAX, compiled
 from services.classifier.language import script_of
 from services.classifier.text import without_surrogates
 
@@ -139,7 +139,7 @@ def _end_of(entry: Entry, texts: tuple[str, str], start: int, end: int, script: 
     if entry.script == "arabic":
         return _arabic_end(form, low, start, end)
     if form.pattern is not None:
-        found = form.pattern.match(low, start)
+        found = compiled(form.pattern).match(low, start)
         end = found.end() if found else -1
     if end < 0 or not _borders_hold(form, low, start, end):
         return None
@@ -170,7 +170,7 @@ def _arabic_end(form: Form, low: str, start: int, end: int) -> int | None:
             return None
         before -= 1
     if form.pattern is not None:
-        found = form.pattern.match(low, start)
+        found = compiled(form.pattern).match(low, start)
         return found.end() if found else None
     after = end
     while after < len(low) and low[after].isalpha():

@@ -1,7 +1,8 @@
-"""Features and hand-set weights to a score, and the working that explains it.
+"""Features and weights to a score, and the working that explains it.
 
-The rule decides; the score ranks. Loading checks that no sum of the other weights can carry a story across the
-threshold against the rule, so ``flagged`` is the rule and ``score >= threshold`` says the same.
+The claims decide what can be flagged; the weights, learnt by ``make train``, can only hold back what is too weak. Loading
+checks that no sum of weights carries a story without a joined statement across the threshold, and that none counts the
+wrong way.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from services.classifier.features import SIGNS
 from services.classifier.forms import LexiconError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-RULE = "joined"
+UNJOINED = ("keys", "listed", "excluded")
+"""Features that a story can have without a joined statement."""
 SCORE_DIGITS = 4
 
 
@@ -49,18 +52,24 @@ def load_weights(root: Traversable | None = None) -> Weights:
 
 
 def _check(weights: Weights) -> None:
-    others = [weight for name, weight in weights.features.items() if name != RULE]
-    highest_unflagged = weights.bias + sum(weight for weight in others if weight > 0)
-    lowest_flagged = (
-        weights.bias + weights.features.get(RULE, 0.0) + sum(weight for weight in others if weight < 0)
-    )
-    cut = math.log(weights.threshold / (1 - weights.threshold))
-    if not highest_unflagged < cut <= lowest_flagged:
-        message = (
-            f"weights.json: the rule does not decide: without it up to {highest_unflagged:.2f}, "
-            f"with it from {lowest_flagged:.2f}, threshold {cut:.2f}"
-        )
+    """Refuse features that nobody computes, and weights against their sense."""
+    if weights.features.keys() != SIGNS.keys():
+        odd = min(weights.features.keys() ^ SIGNS.keys())
+        message = f"weights.json: feature {odd!r} is missing or unknown"
         raise LexiconError(message)
+    for name, weight in weights.features.items():
+        if weight * SIGNS[name] < 0:
+            message = f"weights.json: {name} {weight} counts the wrong way"
+            raise LexiconError(message)
+    unjoined = sum(max(weights.features[name], 0.0) for name in UNJOINED)
+    if weights.bias + unjoined >= cut_of(weights):
+        message = "weights.json: a story that joins nothing could reach the threshold"
+        raise LexiconError(message)
+
+
+def cut_of(weights: Weights) -> float:
+    """Return the threshold as a sum of weights."""
+    return math.log(weights.threshold / (1 - weights.threshold))
 
 
 def score(features: dict[str, float], weights: Weights) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.bus.pace import STEP_S, Pace, records_within
-from services.bus.ports import BATCH_RECORDS_MAX, BATCH_RECORDS_MIN, BATCH_RECORDS_MOST
+from services.bus.ports import BATCH_RECORDS_MIN, BATCH_RECORDS_MOST
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ def test_a_batch_takes_what_fits_in_its_time(seconds_per_record: float, records:
     assert records_within(0.4, seconds_per_record) == records
 
 
-def test_the_first_batch_is_of_the_usual_size() -> None:
-    """Nothing was measured yet, and a batch without records measures nothing."""
+def test_the_first_batch_is_small() -> None:
+    """Nothing was measured yet, and a batch without records measures nothing: a stop must not wait for the unknown."""
     pace = Pace()
     pace.took(0, 3.0)
-    assert pace.records_max == BATCH_RECORDS_MAX
+    assert pace.records_max == BATCH_RECORDS_MIN
 
 
 def test_large_batches_say_more_than_small_ones() -> None:

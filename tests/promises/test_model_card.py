@@ -1,0 +1,23 @@
+"""The model card speaks of the weights that are shipped and of the corpus that is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from services.classifier.features import SIGNS
+
+ROOT = Path(__file__).parents[2]
+DATA = files("services.classifier") / "data"
+CARD = (DATA / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_the_weights_of_the_card_are_those_that_are_shipped() -> None:
+    """Nobody edits one without the other."""
+    shipped = json.loads((DATA / "weights.json").read_text("utf-8"))
+    told = dict(re.findall(r"^\| (\w+) \| (-?\d+\.\d{3}) \| (?:never|either)", CARD, re.MULTILINE))
+    assert {name: float(weight) for name, weight in told.items()} == shipped["features"]
+    assert told.keys() == SIGNS.keys()
+    assert f"Bias {shipped['bias']:.3f}." in CARD
