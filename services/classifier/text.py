@@ -66,7 +66,7 @@ _BLOCK_TAG = re.compile(
     re.IGNORECASE,
 )
 
-# Dashes fold to spaces (Kim Jong-un, nord-coréen), so a form is written once; ё folds to е as Russian papers do, and
+# Dashes fold to spaces (Kim Jong-un, nord-coréen), so a form is written once; ё folds to е as Russian papers do, ґ to г, and
 # Arabic letters to the ones that papers use for them.
 _FOLDED = (
     ("‐", " "),
@@ -78,6 +78,7 @@ _FOLDED = (
     ("’", "'"),
     ("ʼ", "'"),
     ("ё", "е"),
+    ("ґ", "г"),
     ("・", "·"),
     ("‧", "·"),
     ("ㆍ", "·"),
