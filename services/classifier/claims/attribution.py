@@ -122,7 +122,7 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     between = view.cased[cue.end : who.start] if after else view.cased[who.end : cue.start]
     points = 6 if gap <= CLOSE else 4 if gap <= NEAR else 2
     if after:
-        points += 2 if cue.target == "according" else 1 if _inverted(cue, who, view, pack) else -4
+        points += 2 if cue.target == "according" else 1 if _inverted(cue, who, view, pack) else -6
     elif between.strip(" ") in _PAUSES and view.cased[max(0, who.start - 2) : who.start].strip() != ",":
         points -= 4
     speaker = pack.speakers[who.target]

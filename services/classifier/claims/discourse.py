@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
-from services.classifier.claims.attribution import OUTLET, Voice, voice_of
+from services.classifier.claims.attribution import ARTICLE_GAP_MAX, OUTLET, Voice, voice_of
 from services.classifier.claims.clauses import clauses
 from services.classifier.claims.direction import About, direction_of, roles_of
 from services.classifier.claims.draft import Draft
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from services.classifier.claims.pack import FrameRule, Side
     from services.classifier.claims.scene import Context, Scene
+    from services.classifier.match import Hit
 
 PEOPLE = "people"
 RECENT_MAX = 3
@@ -66,6 +67,8 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[Fr
         about = part.without(voice.start, voice.end)
         subject = side if part.has("we") or not about.mentions else None
         for frame in frames_of(part, context.pack):
+            if frame.both and not (scene.joins and {one.side for one in about.mentions} >= {"a", "b"}):
+                continue
             if not (scene.joins or _in_scope(about, frame, voice, heard, context)):
                 continue
             draft = draft_of(about, frame, voice, (subject, heard.subject, governing), context)
@@ -155,7 +158,12 @@ def _understood(clause: Scene, sides: set[Side | None], families: frozenset[str]
 def _elsewhere(clause: Scene) -> bool:
     """Return whether a third country is named that may give or get, or the sentence is of a kind that joins nothing."""
     framed = clause.statement is not None and bool(clause.statement.sentence.frames)
-    return framed or any(hit.target in {"third", "south"} for hit in clause.others)
+    return framed or any(hit.target in {"third", "south"} or _is_goal(hit, clause) for hit in clause.others)
+
+
+def _is_goal(hit: Hit, clause: Scene) -> bool:
+    """Return whether something is marked as where things go: arms for Kyiv are not the subject."""
+    return any(0 <= hit.start - cue.end <= ARTICLE_GAP_MAX for cue in clause.of("to"))
 
 
 def _names_both(draft: Draft, context: Context) -> bool:

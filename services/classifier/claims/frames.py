@@ -31,12 +31,19 @@ def frames_of(clause: Scene, pack: Pack) -> Iterator[FrameRule]:
     for frame in pack.frames:
         if names.isdisjoint(frame.cues) or (frame.things and frame.things.isdisjoint(families)):
             continue
-        if names.isdisjoint(frame.without) and (not frame.opens or _opens(clause, frame)):
+        if names.isdisjoint(frame.without) and _placed(clause, frame, pack):
             yield frame
 
 
-def _opens(clause: Scene, frame: FrameRule) -> bool:
-    return any(hit.target in frame.cues and hit.start - clause.start <= 1 for hit in clause.cues)
+def _placed(clause: Scene, frame: FrameRule, pack: Pack) -> bool:
+    """Return whether cue and thing stand where a frame wants them."""
+    if frame.opens:
+        return any(hit.target in frame.cues and hit.start - clause.start <= 1 for hit in clause.cues)
+    if frame.first:
+        begun = min(hit.start for hit in clause.cues if hit.target in frame.cues)
+        after = [thing for thing in clause.things if thing.start > begun] or list(clause.things)
+        return pack.categories[after[0].target].family in frame.things
+    return True
 
 
 def draft_of(

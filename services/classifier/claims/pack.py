@@ -83,6 +83,8 @@ class FrameRule:
     answers: bool = False
     bare: bool = False
     despite: bool = False
+    both: bool = False
+    first: bool = False
     giver: str = ""
     topic: str = ""
     only: str = ""
@@ -99,6 +101,8 @@ class Pack:
     directions: dict[str, str]
     statuses: tuple[StatusRule, ...]
     bare: StatusRule
+    undone: str
+    """The status of what a side says it did not do."""
     frames: tuple[FrameRule, ...]
     fallback: dict[str, str]
     categories: dict[str, Category]
@@ -155,6 +159,7 @@ def load_pack(root: Traversable | None = None) -> Pack:
         directions=dict(rules.table["directions"]),
         statuses=tuple(_status(rules, row) for row in rules.table["status"]),
         bare=_status(rules, {"cue": "", **rules.table["bare"]}),
+        undone=rules.table["bare"]["undone"],
         frames=frames,
         fallback=dict(rules.table["fallback"]),
         categories=categories,
@@ -252,7 +257,7 @@ def _frame(page: Page, row: dict[str, Any]) -> FrameRule:
         page.fail(f"frame {row['type']}: unknown cue or family {name!r}", f'"{name}"')
     flags = {
         name: bool(row.get(name, False))
-        for name in ("opens", "mutual", "goods", "answers", "bare", "despite")
+        for name in ("opens", "mutual", "goods", "answers", "bare", "despite", "both", "first")
     }
     return FrameRule(
         row["type"],

@@ -99,9 +99,12 @@ class Scene:
         )
 
     def without(self, start: int, end: int) -> Scene:
-        """Return this scene without the sides named between two places: who speaks is not who gives."""
+        """Return this scene without the countries named between two places: who speaks neither gives nor gets."""
         kept = tuple(one for one in self.mentions if not start <= one.start < end)
-        return self if len(kept) == len(self.mentions) else replace(self, mentions=kept)
+        others = tuple(hit for hit in self.others if not start <= hit.start < end)
+        if len(kept) == len(self.mentions) and len(others) == len(self.others):
+            return self
+        return replace(self, mentions=kept, others=others)
 
 
 @dataclass(frozen=True, slots=True)

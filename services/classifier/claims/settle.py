@@ -21,7 +21,7 @@ ONE_WAY = ("a_to_b", "b_to_a")
 def settle(drafts: Sequence[Draft], pack: Pack) -> list[Draft]:
     """Return the claims of a story, each once, in the order in which they are first made."""
     merged: list[Draft] = []
-    for draft in _answered(drafts):
+    for draft in _answered(drafts, pack):
         place = next((at for at, other in enumerate(merged) if _same(other, draft, pack)), None)
         if place is None:
             merged.append(draft)
@@ -51,7 +51,7 @@ def root(voice: Voice) -> str:
     return (first.of or first.id) if first else ""
 
 
-def _answered(drafts: Sequence[Draft]) -> list[Draft]:
+def _answered(drafts: Sequence[Draft], pack: Pack) -> list[Draft]:
     """Return the drafts with the answers taking direction and things from what the story speaks of."""
     told = [draft for draft in drafts if not draft.answers and draft.direction in ONE_WAY]
     answered: list[Draft] = []
@@ -62,12 +62,21 @@ def _answered(drafts: Sequence[Draft]) -> list[Draft]:
         elif draft.answers and draft.direction == "unknown":
             near = _nearest(drafts[:place]) if draft.clause.has("this") else None
             target = near or _usual(_of_the_same(told, draft), drafts[:place])
-            things = draft.things or (target.things if target else ())
+            things = _about(draft, target, told, pack)
             direction = target.direction if target else "unknown"
             answered.append(replace(draft, direction=direction, things=things))
         else:
             answered.append(draft)
     return answered
+
+
+def _about(
+    answer: Draft, target: Draft | None, told: Sequence[Draft], pack: Pack
+) -> tuple[tuple[str, str], ...]:
+    """Return the things that an answer is about: its own if anybody claimed their like, else those it answers."""
+    families = pack.families(name for draft in told for name in draft.categories)
+    own = tuple(thing for thing in answer.things if pack.families([thing[0]]) & families)
+    return own or (target.things if target else answer.things)
 
 
 def _goes_on(one: Draft, other: Draft) -> bool:
@@ -129,13 +138,15 @@ def _one_sentence(one: Draft, other: Draft) -> bool:
 
 
 def _one_voice(one: Draft, other: Draft, pack: Pack) -> bool:
-    """Return whether two claims may come from one source: an institution and its state, or a headline without a name."""
-    if not one.voice.speakers or not other.voice.speakers:
-        return True
-    if any(voice.speakers[0].unnamed for voice in (one.voice, other.voice)):
-        return True
-    roots = [_states(speaker, pack) for speaker in (one.voice.speakers[0], other.voice.speakers[0])]
-    return bool(roots[0] & roots[1])
+    """Return whether two claims may come from one source: an institution and its state, or nobody by name.
+
+    What the outlet tells without a name is somebody's claim told again, unless only one of the two has a number.
+    """
+    first, second = (draft.voice.speakers[0] if draft.voice.speakers else None for draft in (one, other))
+    if first is None or second is None or first.unnamed or second.unnamed:
+        counted = (one.quantity is None) != (other.quantity is None)
+        return _is_headline(one) or _is_headline(other) or not counted
+    return bool(_states(first, pack) & _states(second, pack))
 
 
 def _states(speaker: Speaker, pack: Pack) -> set[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.classifier.claims.scene import NOT_GAP_MAX
+
 if TYPE_CHECKING:
     from services.classifier.claims.pack import Pack, StatusRule
     from services.classifier.claims.scene import Scene
@@ -27,11 +29,22 @@ def standing_of(clause: Scene, governing: str, pack: Pack, *, of_a_side: bool) -
     """Return the standing of a clause; ``governing`` is the cue of an earlier clause that holds on."""
     rule = _rule(clause, governing, pack)
     status = rule.of_a_side if of_a_side else rule.status
+    if of_a_side and rule is pack.bare and _undone(clause):
+        status = pack.undone
     words = clause.of(rule.cue) if rule.cue else []
     polarity = "CONDITIONAL" if clause.has("if") else rule.polarity
     if polarity == "ASSERTED" and clause.has("not"):
         polarity = "NEGATED"
     return Standing(status, polarity, words[0].term if words else "", rule.cue or "said")
+
+
+def _undone(clause: Scene) -> bool:
+    """Return whether "not" stands right before what would have been done."""
+    return any(
+        0 <= hit.start - no.end <= NOT_GAP_MAX
+        for no in clause.of("not")
+        for hit in clause.of("give", "get", "deploy", "fight", "train", "move")
+    )
 
 
 def governing_of(clause: Scene, before: str) -> str:

@@ -73,6 +73,7 @@ def test_direction_follows_goods_and_people(text: str, direction: str) -> None:
         ("Putin thanked North Korean soldiers for fighting in Kursk.", "CONFIRMED_FIRST_PARTY"),
         ("The US has observed North Korea sending artillery shells to Russia.", "OBSERVED_BY_CLAIMANT"),
         ("Peskov denied that North Korea had sent artillery shells to Russia.", "DENIED"),
+        ("Russia's defence ministry said it had not bought artillery shells from North Korea.", "DENIED"),
         ("Peskov declined to comment on artillery shells sent by North Korea to Russia.", "DECLINED_COMMENT"),
         ("The EU blacklisted ships that carry artillery shells from North Korea to Russia.", "SANCTIONED"),
         ("The UN is investigating whether North Korea sent artillery shells to Russia.", "MONITORED"),

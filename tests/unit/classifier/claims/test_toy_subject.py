@@ -64,6 +64,7 @@ polarity = "NEGATED"
 [bare]
 is = "TOLD"
 of_a_side = "OWNED_UP"
+undone = "DENIED"
 [[frame]]
 type = "DENIAL"
 cues = ["deny"]
