@@ -31,7 +31,7 @@ def explain_item(item: Item, model: Model) -> str:
         told = [statement for statement in reading.found if statement.keys_met or statement.excluded]
         for statement in told[:STATEMENTS_SHOWN_MAX]:
             lines += ["", *_statement(statement, reading, model)]
-    lines += ["", *_working(verdict)]
+    lines += [*_claims(verdict), "", *_working(verdict)]
     return visible("\n".join(lines))
 
 
@@ -88,6 +88,23 @@ def _words(sentence: Sentence, model: Model) -> list[str]:
         f"    {name} ({', '.join(sorted(concepts[name].keys)) or 'context'}): {', '.join(dict.fromkeys(terms))}"
         for name, terms in found.items()
     ]
+
+
+def _claims(verdict: Verdict) -> list[str]:
+    """Return what the story claims: who, what, which way, with what standing, and the words."""
+    lines = ["", "claims"] if verdict.claims else []
+    for claim in verdict.claims:
+        things = ", ".join(f"{thing.cat} ({thing.surface})" for thing in claim.materiel)
+        number = f"  {claim.quantity.surface}" if claim.quantity else ""
+        answers = f"  answers {', '.join(claim.targets)}" if claim.targets else ""
+        lines.append(
+            f"  {claim.id} {claim.claim_type}  {claim.direction}  {claim.status}  {claim.claimant.name}{answers}"
+        )
+        if things or number:
+            lines.append(f"    {things}{number}")
+        quote = claim.evidence[0].quote
+        lines.append(f"    “{quote[:QUOTE_LENGTH_MAX]}{'…' if len(quote) > QUOTE_LENGTH_MAX else ''}”")
+    return lines
 
 
 def _working(verdict: Verdict) -> list[str]:

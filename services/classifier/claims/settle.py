@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 EVIDENCE_MAX = 4
 TARGETS_MAX = 8
+BARE = "said"
+HEDGES = frozenset({"believe", "may", "see", "imagery", "physical", "identify", "confirm"})
 ONE_WAY = ("a_to_b", "b_to_a")
 
 
@@ -120,10 +122,23 @@ def _same(one: Draft, other: Draft, pack: Pack) -> bool:
         (one.type == other.type or (not one.answers and not other.answers and _is_headline(one)))
         and not _one_sentence(one, other)
         and one.direction == other.direction
-        and one.standing.status == other.standing.status
+        and _one_standing(one, other)
         and _one_voice(one, other, pack)
         and _fit(one, other)
         and _equal_number(one, other)
+    )
+
+
+def _one_standing(one: Draft, other: Draft) -> bool:
+    """Return whether two claims have one standing; what a headline says flatly, the text says with its hedge."""
+    if one.standing.status == other.standing.status:
+        return True
+    return (
+        _is_headline(one)
+        and one.standing.modality == BARE
+        and not one.voice.speakers
+        and other.standing.modality in HEDGES
+        and bool(other.voice.speakers)
     )
 
 
@@ -156,6 +171,8 @@ def _states(speaker: Speaker, pack: Pack) -> set[str]:
 
 
 def _fit(one: Draft, other: Draft) -> bool:
+    if one.quantity is not None and other.quantity is not None and one.quantity.value is not None:
+        return True  # the same number of the same unit, as _equal_number sees to
     return not one.categories or not other.categories or bool(one.categories & other.categories)
 
 

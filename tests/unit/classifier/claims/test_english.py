@@ -6,6 +6,7 @@ import pytest
 
 from schemas.claim import Claim
 from services.classifier.classify import Item, classify, load_model
+from services.classifier.explain import QUOTE_LENGTH_MAX, explain_item
 
 
 def claims_in(text: str, title: str = "") -> tuple[Claim, ...]:
@@ -242,6 +243,28 @@ def test_a_title_and_its_text_claim_a_thing_once() -> None:
     assert [claim.quantity.value for claim in two if claim.quantity] == [4000, 9000]
 
 
+def test_a_flat_headline_over_a_hedged_text_is_the_text_s_claim() -> None:
+    """What the headline says flatly and the text with its hedge is one claim, with the hedge."""
+    (claim,) = claims_in(
+        "North Korea sent artillery shells to Russia\nSeoul believes North Korea has sent artillery shells to Russia."
+    )
+    assert (claim.status, claim.claimant.name, len(claim.evidence)) == ("ASSESSED", "South Korea", 2)
+    wanted = claims_in(
+        "Russia got artillery shells from North Korea\nRussia wants artillery shells from North Korea."
+    )
+    assert [one.status for one in wanted] == ["ALLEGED", "SOUGHT"]
+
+
+def test_a_headline_that_counts_containers_is_the_text_s_claim() -> None:
+    """The same number of the same unit is the same claim, though the text knows what was inside."""
+    (claim,) = claims_in(
+        "Seoul: 7,000 containers have gone from North Korea to Russia\nSeoul said North Korea had sent 7,000 containers of"
+        " munitions to Russia."
+    )
+    assert claim.quantity is not None
+    assert (claim.quantity.value, claim.quantity.unit) == (7_000, "container")
+
+
 def test_one_sentence_may_claim_several_things() -> None:
     """What is given, and what for."""
     found = claims_in("North Korea sent artillery shells to Russia in exchange for fighter jets, Seoul said.")
@@ -347,6 +370,21 @@ def test_heaviness_is_worked_from_speaker_thing_number_and_age() -> None:
     ties = only("Russia and North Korea will deepen military ties, Lavrov said.")
     assert ties.severity_parts is not None
     assert ties.severity_parts.substance == 2
+
+
+def test_explain_lists_the_claims_with_their_words() -> None:
+    """A person sees who claims what, how many, which answer belongs to which claim, and the words, cut where long."""
+    text = "Seoul said North Korea had sent 4,000 artillery shells to Russia. Peskov declined to comment."
+    told = explain_item(Item("x", "", text=text), load_model())
+    assert "C1 MATERIEL_TRANSFER  DPRK>RUS  ALLEGED  South Korea" in told
+    assert "AMMUNITION (artillery shells)  4,000 artillery shells" in told
+    assert "C2 NO_COMMENT  DPRK>RUS  DECLINED_COMMENT  Russia / Kremlin (Dmitry Peskov)  answers C1" in told
+    ties = explain_item(
+        Item("x", "Russia and North Korea will deepen military ties " + "and so on " * 60), load_model()
+    )
+    quoted = [line.strip() for line in ties.splitlines() if line.strip().startswith("“")]
+    assert len(quoted[-1]) == QUOTE_LENGTH_MAX + len("“…”")
+    assert "claims" not in explain_item(Item("x", "North Korea"), load_model())
 
 
 def test_conditions_and_negations_show_in_polarity() -> None:
