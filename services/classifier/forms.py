@@ -166,7 +166,7 @@ def _gap_form(page: Page, where: str, first: str, rest: list[str], script: str) 
     pattern_of = _arabic_pattern_of if script == "arabic" else _pattern_of
     barrier = "|".join(map(pattern_of, page.table.get("sets", {}).get(BARRIER, ())))
     ahead = f"(?!(?:{barrier}))" if barrier else ""
-    step = f'(?:{ahead}(?:[^\\s.;:!?]+|{_SHORTENED}) [«“„"(]?){{0,{GAP_WORDS_MAX}}}?'
+    step = f'(?:{ahead}(?:(?:[^\\s.;:!?]|\\.(?=\\d))+|{_SHORTENED}) [«“„"(]?){{0,{GAP_WORDS_MAX}}}?'
     pattern, gap = pattern_of(first), False
     for token in rest:
         if token == GAP:

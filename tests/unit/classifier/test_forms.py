@@ -30,6 +30,7 @@ def found(form: str, text: str, script: str = "latin") -> str | None:
         ),
         ("send* … {arms}", "sending heavy “guns” away", "sending heavy “guns"),
         ("send* … {arms}", "sending small arms", "sending small arms"),
+        ("send* … {arms}", "sends 30.000 more shells", "sends 30.000 more shells"),
         ("send* … shells", "sends 30 tys. old shells", "sends 30 tys. old shells"),
         ("{who} … {arms}", "russian crews fire shells", "russian crews fire shells"),
         ("{who} buys {arms}", "moscow buys shells", "moscow buys shells"),
