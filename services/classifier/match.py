@@ -75,9 +75,13 @@ class Matcher:
             if (concept := lexicon.concepts.get(entry.target)) is not None and concept.gate
         ]
         gate += watched
-        self._gate_entries = _by_literal(gate)
-        self._gate_literals = list(self._gate_entries)
-        self._gate = _automaton(self._gate_literals)
+        by_literal = _by_literal(gate)
+        self._gate = _automaton(list(by_literal))
+        self._gate_entries = [
+            (all(entry.form.left and entry.script != "arabic" for entry in entries), entries)
+            for entries in by_literal.values()
+        ]
+        """By the number of a literal: whether it counts at the beginning of a word only, and its entries."""
 
     def passes(self, low: str) -> bool:
         """Return whether a skimmed story names anything of the DPRK side at all."""
@@ -88,12 +92,15 @@ class Matcher:
             found = self._gate.find_matches_as_indexes(low, overlapping=True)
         if not found:
             return False
-        script = script_of(low)
-        return any(
-            _end_of(entry, (low, low), start, end, script) is not None
-            for number, start, end in found
-            for entry in self._gate_entries[self._gate_literals[number]]
-        )
+        script, texts = script_of(low), (low, low)
+        for number, start, end in found:
+            at_word, entries = self._gate_entries[number]
+            if at_word and start and low[start - 1].isalnum():
+                continue
+            for entry in entries:
+                if _end_of(entry, texts, start, end, script) is not None:
+                    return True
+        return False
 
     def hits(self, view: View, languages: frozenset[str]) -> list[Hit]:
         """Return what is found in a view for these languages, in order, nested finds of one target dropped."""
@@ -138,20 +145,16 @@ def _end_of(entry: Entry, texts: tuple[str, str], start: int, end: int, script: 
         return None
     if entry.script == "arabic":
         return _arabic_end(form, low, start, end)
+    if form.left and start and low[start - 1].isalnum():  # first: it costs least, and says no most often
+        return None
     if form.pattern is not None:
         found = compiled(form.pattern).match(low, start)
         end = found.end() if found else -1
-    if end < 0 or not _borders_hold(form, low, start, end):
+    if end < 0 or (form.right and end < len(low) and low[end].isalnum()):
         return None
     if form.cased is not None and cased is not low and cased[start:end] != form.cased:
         return None
     return end if form.right or form.pattern is not None else _word_end(low, end, glued=not form.left)
-
-
-def _borders_hold(form: Form, low: str, start: int, end: int) -> bool:
-    if form.left and start and low[start - 1].isalnum():
-        return False
-    return not (form.right and end < len(low) and low[end].isalnum())
 
 
 def _word_end(low: str, end: int, *, glued: bool) -> int:
