@@ -25,6 +25,8 @@ RECENT_MAX = 3
 """Sentences for which a thing is still in a reader's mind: the troops, the shells."""
 MOVED = frozenset({"give", "get", "want", "help", "tech", "deploy"})
 """What may join things to a side even where only one side is named."""
+WANT_GAP_MAX = 20
+"""Code points between a name and what it wants: Kyiv has repeatedly asked for."""
 
 
 @dataclass(slots=True)
@@ -158,12 +160,22 @@ def _understood(clause: Scene, sides: set[Side | None], families: frozenset[str]
 def _elsewhere(clause: Scene) -> bool:
     """Return whether a third country is named that may give or get, or the sentence is of a kind that joins nothing."""
     framed = clause.statement is not None and bool(clause.statement.sentence.frames)
-    return framed or any(hit.target in {"third", "south"} or _is_goal(hit, clause) for hit in clause.others)
+    return framed or any(
+        hit.target in {"third", "south"} or _is_goal(hit, clause) or _wants(hit, clause) for hit in clause.others
+    )
 
 
 def _is_goal(hit: Hit, clause: Scene) -> bool:
     """Return whether something is marked as where things go: arms for Kyiv are not the subject."""
-    return any(0 <= hit.start - cue.end <= ARTICLE_GAP_MAX for cue in clause.of("to"))
+    marked = any(cue.start <= hit.start < cue.end for cue in clause.of("to_form"))
+    return marked or any(0 <= hit.start - cue.end <= ARTICLE_GAP_MAX for cue in clause.of("to"))
+
+
+def _wants(hit: Hit, clause: Scene) -> bool:
+    """Return whether somebody else wants something: Kyiv asks its allies for shells, no side is named."""
+    return not clause.mentions and any(
+        hit.end <= cue.start <= hit.end + WANT_GAP_MAX for cue in clause.of("want")
+    )
 
 
 def _names_both(draft: Draft, context: Context) -> bool:
