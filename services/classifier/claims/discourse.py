@@ -161,7 +161,8 @@ def _elsewhere(clause: Scene) -> bool:
     """Return whether a third country is named that may give or get, or the sentence is of a kind that joins nothing."""
     framed = clause.statement is not None and bool(clause.statement.sentence.frames)
     return framed or any(
-        hit.target in {"third", "south"} or _is_goal(hit, clause) or _wants(hit, clause) for hit in clause.others
+        hit.target in {"third", "south"} or _is_goal(hit, clause) or _wants(hit, clause)
+        for hit in clause.others
     )
 
 
