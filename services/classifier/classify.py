@@ -16,7 +16,7 @@ from services.classifier.gazetteer import ENTITIES_MAX, Gazetteer, load_gazettee
 from services.classifier.language import identifiers, language_of, language_unread, told_surely
 from services.classifier.lexicon import Lexicon, load_lexicon
 from services.classifier.match import Matcher
-from services.classifier.reading import Words, read_sentences
+from services.classifier.reading import Sentence, Words, read_sentences
 from services.classifier.score import Weights, load_weights, score
 from services.classifier.statements import Statement, statements
 from services.classifier.text import make_view, skim
@@ -70,6 +70,7 @@ class Reading:
     entities: tuple[Entity, ...] = ()
     languages: frozenset[str] = frozenset()
     """The word lists that were read with."""
+    sentences: tuple[Sentence, ...] = ()
 
 
 @cache
@@ -139,6 +140,7 @@ def read(item: Item, model: Model) -> Reading:
         tuple(statements(sentences, model.lexicon, script)),
         _entities(fields, model.gazetteer, company=company),
         languages,
+        tuple(sentences),
     )
 
 
@@ -198,7 +200,7 @@ def _verdict(item: Item, model: Model, reading: Reading) -> Verdict:
 def _claims(reading: Reading, model: Model) -> tuple[Claim, ...]:
     joiners = Words.of(model.lexicon, reading.languages).joiners
     context = Context.of(reading.fields, reading.languages, joiners, (model.lexicon, model.claims))
-    return claims_of(reading.found, context, reading.language)
+    return claims_of(reading.sentences, reading.found, context, reading.language)
 
 
 def _is_near_miss(statement: Statement) -> bool:

@@ -66,6 +66,8 @@ OUTLET = Voice()
 
 def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
     """Return who speaks by the words of the clause itself; None: nobody is named."""
+    if not clause.speakers and (clause.names.isdisjoint(SPEECH) or not before.speakers):
+        return None
     view, pack = context.views[clause.field], context.pack
     opener = _heads(clause, view)
     if opener is not None:

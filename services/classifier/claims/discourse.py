@@ -204,4 +204,5 @@ def _least(scene: Scene, heard: Heard, context: Context) -> Draft:
         quantity=None,
         evidence=(evidence_of(scene, context),),
         clause=scene,
+        categories=frozenset(thing.target for thing in scene.things),
     )

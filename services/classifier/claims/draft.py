@@ -42,7 +42,5 @@ class Draft:
     topic: frozenset[str] = frozenset()
     """The family that its type is about though no thing is named."""
 
-    @property
-    def categories(self) -> frozenset[str]:
-        """The categories of its things."""
-        return frozenset(name for name, _ in self.things)
+    categories: frozenset[str] = frozenset()
+    """The categories of its things."""

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from services.classifier.claims.draft import Draft, Quoted
     from services.classifier.claims.pack import Pack
     from services.classifier.claims.scene import Context
+    from services.classifier.reading import Sentence
     from services.classifier.statements import Statement
 
 
-def claims_of(found: Sequence[Statement], context: Context, language: str | None) -> tuple[Claim, ...]:
+def claims_of(
+    read: Sequence[Sentence], found: Sequence[Statement], context: Context, language: str | None
+) -> tuple[Claim, ...]:
     """Return the claims of a story that joins the sides: at least one."""
-    drafts = settle(drafts_of(scenes(found, context), context), context.pack)[:CLAIMS_MAX]
+    drafts = settle(drafts_of(scenes(read, found, context), context), context.pack)[:CLAIMS_MAX]
     return tuple(_claim(number, draft, drafts, context, language) for number, draft in enumerate(drafts))
 
 
@@ -31,6 +34,7 @@ def _claim(
     number: int, draft: Draft, drafts: Sequence[Draft], context: Context, language: str | None
 ) -> Claim:
     pack = context.pack
+    place, vessel = _named(draft, context)
     # Constructed, not validated: every part was made here, and a quotation may hold a lone surrogate.
     return Claim.model_construct(
         id=_id(number),
@@ -44,8 +48,8 @@ def _claim(
         materiel=tuple(_materiel(*thing, pack) for thing in draft.things),
         quantity=draft.quantity,
         targets=tuple(_id(place) for place in targets_of(draft, drafts)),
-        place=_place(draft, context),
-        vessel=_vessel(draft, context),
+        place=place,
+        vessel=vessel,
         attribution_cue=draft.voice.cue or draft.standing.cue or None,
         confidence=confidence_of(draft),
         severity_parts=parts_of(draft, pack),
@@ -82,27 +86,20 @@ def _materiel(category: str, surface: str, pack: Pack) -> Materiel:
     )
 
 
-def _place(draft: Draft, context: Context) -> Place | None:
-    """Return the first place that the word lists know in the clause."""
-    words = _words(draft, context, "place")
-    return Place(surface=words[0]) if words else None
-
-
-def _vessel(draft: Draft, context: Context) -> Vessel | None:
-    """Return the ships named in the clause."""
-    names = _words(draft, context, "vessel")
-    return Vessel(names=tuple(dict.fromkeys(names))) if names else None
-
-
-def _words(draft: Draft, context: Context, name: str) -> list[str]:
+def _named(draft: Draft, context: Context) -> tuple[Place | None, Vessel | None]:
+    """Return the first place and the ships that the word lists know in the clause, as written."""
     statement = draft.clause.statement
+    places: list[str] = []
+    ships: list[str] = []
     if statement is None:
-        return []
+        return None, None
     view = context.views[draft.clause.field]
-    spans = [
-        view.span(hit.start, hit.end)
-        for hit in statement.sentence.hits
-        if draft.clause.start <= hit.start < draft.clause.end
-        and name in {hit.target, context.lexicon.concepts[hit.target].kind}
-    ]
-    return [view.raw[start:end] for start, end in spans]
+    for hit in statement.sentence.hits:
+        ship = hit.target == "vessel"
+        if draft.clause.start <= hit.start < draft.clause.end and (
+            ship or context.lexicon.concepts[hit.target].kind == "place"
+        ):
+            start, end = view.span(hit.start, hit.end)
+            (ships if ship else places).append(view.raw[start:end])
+    place = Place(surface=places[0]) if places else None
+    return place, Vessel(names=tuple(dict.fromkeys(ships))) if ships else None

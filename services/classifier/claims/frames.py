@@ -72,6 +72,7 @@ def draft_of(
         dated=clause.has("old"),
         opinion=clause.has("opinion"),
         topic=frozenset({frame.topic} - {""}),
+        categories=frozenset(thing.target for thing in things),
     )
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from services.classifier.claims.cues import CUES
 from services.classifier.forms import Entry, Page, entries_of, header, read_page
-from services.classifier.lexicon import Concept, Lexicon
-from services.classifier.match import Matcher
+from services.classifier.match import LENDER, Finder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from importlib.resources.abc import Traversable
+
+    from services.classifier.match import Hit
+    from services.classifier.text import View
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -91,6 +93,28 @@ class FrameRule:
     without: frozenset[str] = frozenset()
 
 
+class Cues:
+    """The forms of all pages compiled, one finder a language: other languages' words cost a text nothing."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        """Compile; names of speakers on the English page are in every finder."""
+        lent = [entry for entry in entries if entry.language == LENDER and entry.target.startswith(WHO)]
+        self._lent = Finder(lent)
+        self._finders = {
+            language: Finder([entry for entry in entries if entry.language == language] + others)
+            for language in sorted({entry.language for entry in entries})
+            for others in ([] if language == LENDER else lent,)
+        }
+
+    def hits(self, view: View, languages: frozenset[str]) -> list[Hit]:
+        """Return what is found in a view for these languages, in order, each once."""
+        finders = [self._finders[name] for name in sorted(languages) if name in self._finders] or [self._lent]
+        if len(finders) == 1:
+            return finders[0].hits(view)
+        found = {hit for finder in finders for hit in finder.hits(view)}
+        return sorted(found, key=lambda hit: (hit.start, -hit.end, hit.target, hit.term))
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
     """The rules of the subject, who speaks, and the cues of all languages, compiled."""
@@ -111,7 +135,7 @@ class Pack:
     authority: dict[str, int]
     proof: dict[str, int]
     substance: dict[str, int]
-    matcher: Matcher
+    cues: Cues
     traits: dict[str, frozenset[str]]
     """The traits of grammar of each language that has a page."""
     framing: frozenset[str] = frozenset()
@@ -168,7 +192,7 @@ def load_pack(root: Traversable | None = None) -> Pack:
         authority=dict(rules.table["authority"]),
         proof=dict(rules.table["proof"]),
         substance=dict(rules.table["substance"]),
-        matcher=_matcher(entries),
+        cues=Cues(entries),
         traits=traits,
         framing=frozenset().union(*(frame.cues for frame in frames)),
     )
@@ -180,12 +204,6 @@ UNITS = frozenset(
     {"railcar", "voyage", "percent_of_use", "vehicle", "tonne", "barrel", "USD", "container", "none"}
 )
 """Units that may follow a number and are no category's own."""
-
-
-def _matcher(entries: list[Entry]) -> Matcher:
-    targets = {entry.target for entry in entries}
-    concepts = {name: Concept(name, "cue", lent=name.startswith(WHO)) for name in targets}
-    return Matcher(Lexicon("", concepts, tuple(entries), {}, {}))
 
 
 def _page_entries(

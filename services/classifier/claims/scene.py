@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.classifier.claims.cues import CUES
 from services.classifier.claims.pack import NO_THING, SIDES, WHO
 from services.classifier.claims.quotes import quotations
 from services.classifier.match import Hit
-from services.classifier.sentences import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from schemas.claim import Field_
     from services.classifier.claims.pack import Pack, Side
     from services.classifier.lexicon import Lexicon
+    from services.classifier.reading import Sentence
     from services.classifier.statements import Statement
     from services.classifier.text import View
 
@@ -104,7 +104,21 @@ class Scene:
         others = tuple(hit for hit in self.others if not start <= hit.start < end)
         if len(kept) == len(self.mentions) and len(others) == len(self.others):
             return self
-        return replace(self, mentions=kept, others=others)
+        return Scene(
+            self.field,
+            self.number,
+            self.start,
+            self.end,
+            self.cues,
+            self.things,
+            self.speakers,
+            self.measures,
+            kept,
+            others,
+            self.quotes,
+            self.statement,
+            self.names,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,8 @@ class Context:
     traits: frozenset[str]
     lexicon: Lexicon
     pack: Pack
+    sides: dict[str, Side | None]
+    """The side that each concept names; None: both."""
 
     @classmethod
     def of(
@@ -132,7 +148,7 @@ class Context:
             del views["title"]
         lexicon, pack = data
         traits = frozenset(trait for name in languages for trait in pack.traits.get(name, ()))
-        return cls(views, languages, joiners, traits, lexicon, pack)
+        return cls(views, languages, joiners, traits, lexicon, pack, _sides(lexicon, pack))
 
     def has(self, trait: str) -> bool:
         """Return whether the language of the story is said to have a trait of grammar."""
@@ -146,32 +162,44 @@ class Context:
 _MARKS = str.maketrans(dict.fromkeys(",、，·・'’", " "))
 
 
-def scenes(found: Sequence[Statement], context: Context) -> list[Scene]:
+def scenes(read: Sequence[Sentence], found: Sequence[Statement], context: Context) -> list[Scene]:
     """Return all sentences of a story, in order, with what is found in them."""
     stated = {(one.sentence.field, one.sentence.start): one for one in found}
-    read: list[Scene] = []
+    made: list[Scene] = []
     for field, view in context.views.items():
-        kinds = _sorted(context.pack.matcher.hits(view, context.languages))
+        kinds = _sorted(context.pack.cues.hits(view, context.languages))
         places = {name: [hit.start for hit in hits] for name, hits in kinds.items()}
         quotes = quotations(view.cased)
-        for number, (start, end) in enumerate(sentences(view)):
-            statement = stated.get((field, start))
-            inside = {name: _inside(hits, places[name], start, end) for name, hits in kinds.items()}
-            read.append(
-                Scene(
-                    field,
-                    number,
-                    start,
-                    end,
-                    **inside,
-                    mentions=_mentions(statement, context.lexicon, context.pack),
-                    others=_others(statement),
-                    quotes=tuple(one for one in quotes if one[0] < end and start < one[1]),
-                    statement=statement,
-                    names=frozenset(hit.target for hit in inside["cues"]),
-                )
-            )
-    return read
+        for sentence in read:
+            if sentence.field == field:
+                inside = {
+                    name: _inside(hits, places[name], sentence.start, sentence.end)
+                    for name, hits in kinds.items()
+                }
+                made.append(_scene(sentence, inside, quotes, stated.get((field, sentence.start)), context))
+    return made
+
+
+def _scene(
+    sentence: Sentence,
+    inside: dict[str, tuple[Hit, ...]],
+    quotes: list[tuple[int, int]],
+    statement: Statement | None,
+    context: Context,
+) -> Scene:
+    start, end = sentence.start, sentence.end
+    return Scene(
+        sentence.field,
+        sentence.number,
+        start,
+        end,
+        **inside,
+        mentions=_mentions(statement, context),
+        others=_others(statement),
+        quotes=tuple(one for one in quotes if one[0] < end and start < one[1]),
+        statement=statement,
+        names=frozenset(hit.target for hit in inside["cues"]),
+    )
 
 
 def _sorted(hits: list[Hit]) -> dict[str, list[Hit]]:
@@ -223,23 +251,34 @@ def _inside(hits: list[Hit], places: list[int], start: int, end: int) -> tuple[H
     return tuple(hits[bisect_left(places, start) : bisect_left(places, end)])
 
 
-def _mentions(statement: Statement | None, lexicon: Lexicon, pack: Pack) -> tuple[Mention, ...]:
+def _mentions(statement: Statement | None, context: Context) -> tuple[Mention, ...]:
     """Return the sides named in a sentence; a pair of names is both where neither is found by itself."""
     if statement is None:
         return ()
-    single: list[Mention] = []
-    double: list[Mention] = []
-    for hit in statement.sentence.hits:
-        keys = lexicon.concepts[hit.target].keys
-        sides = [side for side in SIDES if pack.keys[side] in keys]
-        if len(sides) == 1 and "nexus" not in keys:
-            single.append(Mention(hit.start, hit.end, sides[0]))
-        elif len(sides) > 1:
-            double.append(Mention(hit.start, hit.end, None))
-    taken = [
-        pair for pair in double if not any(pair.start <= one.start and one.end <= pair.end for one in single)
+    named = [
+        Mention(hit.start, hit.end, context.sides[hit.target])
+        for hit in statement.sentence.hits
+        if hit.target in context.sides
     ]
-    return tuple(sorted([*_apart(single), *taken], key=lambda one: one.start))
+    single = [one for one in named if one.side is not None]
+    pairs = [
+        pair
+        for pair in named
+        if pair.side is None and not any(pair.start <= one.start and one.end <= pair.end for one in single)
+    ]
+    return tuple(sorted([*_apart(single), *pairs], key=lambda one: one.start))
+
+
+def _sides(lexicon: Lexicon, pack: Pack) -> dict[str, Side | None]:
+    """Return the side that each concept of the word lists names, None for both; what is itself a nexus names none."""
+    sides: dict[str, Side | None] = {}
+    for name, concept in lexicon.concepts.items():
+        found = [side for side in SIDES if pack.keys[side] in concept.keys]
+        if len(found) > 1:
+            sides[name] = None
+        elif found and "nexus" not in concept.keys:
+            sides[name] = found[0]
+    return sides
 
 
 def _apart(mentions: list[Mention]) -> list[Mention]:

@@ -60,16 +60,22 @@ def _answered(drafts: Sequence[Draft], pack: Pack) -> list[Draft]:
     for place, draft in enumerate(drafts):
         if answered and _goes_on(answered[-1], draft):
             things = draft.things or answered[-1].things
-            answered.append(replace(draft, direction=answered[-1].direction, things=things))
+            answered.append(_turned(draft, answered[-1].direction, things))
         elif draft.answers and draft.direction == "unknown":
             near = _nearest(drafts[:place]) if draft.clause.has("this") else None
             target = near or _usual(_of_the_same(told, draft), drafts[:place])
             things = _about(draft, target, told, pack)
             direction = target.direction if target else "unknown"
-            answered.append(replace(draft, direction=direction, things=things))
+            answered.append(_turned(draft, direction, things))
         else:
             answered.append(draft)
     return answered
+
+
+def _turned(draft: Draft, direction: str, things: tuple[tuple[str, str], ...]) -> Draft:
+    return replace(
+        draft, direction=direction, things=things, categories=frozenset(name for name, _ in things)
+    )
 
 
 def _about(
@@ -185,10 +191,10 @@ def _equal_number(one: Draft, other: Draft) -> bool:
 def _sum(one: Draft, other: Draft) -> Draft:
     """Return two tellings as one: the fuller one speaks, both are evidence."""
     full, short = (other, one) if _fullness(other) > _fullness(one) else (one, other)
-    names = {name for name, _ in full.things}
     return replace(
         full,
-        things=(*full.things, *(thing for thing in short.things if thing[0] not in names)),
+        things=(*full.things, *(thing for thing in short.things if thing[0] not in full.categories)),
+        categories=full.categories | short.categories,
         quantity=full.quantity or short.quantity,
         evidence=tuple(dict.fromkeys((*full.evidence, *short.evidence)))[:EVIDENCE_MAX],
         dated=one.dated and other.dated,

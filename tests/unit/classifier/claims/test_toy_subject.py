@@ -176,7 +176,7 @@ def told(root: Path, language: str, text: str) -> list[Claim]:
     sentences = read_sentences(fields, [matcher.hits(view, languages) for _, view in fields], words)
     found = statements(sentences, lexicon, LISTS[language][0])
     context = Context.of(fields, languages, words.joiners, (lexicon, pack))
-    return list(claims_of(found, context, language))
+    return list(claims_of(sentences, found, context, language))
 
 
 @pytest.mark.parametrize(
