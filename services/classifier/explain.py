@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.classifier.classify import classify, cut, held_back, read
+from services.classifier.flips import flips
 from services.text.clean import visible
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def explain_item(item: Item, model: Model) -> str:
         told = [statement for statement in reading.found if statement.keys_met or statement.excluded]
         for statement in told[:STATEMENTS_SHOWN_MAX]:
             lines += ["", *_statement(statement, reading, model)]
+        lines += _flips(item, verdict, model, reading)
     lines += [*_claims(verdict), "", *_working(verdict)]
     return visible("\n".join(lines))
 
@@ -53,6 +55,15 @@ def _statement(statement: Statement, reading: Reading, model: Model) -> list[str
         if sentence is not None:
             lines += _words(sentence, model)
     return lines
+
+
+def _flips(item: Item, verdict: Verdict, model: Model, reading: Reading) -> list[str]:
+    """Return what single change would turn the flag round."""
+    other = "not flagged" if verdict.flagged else "flagged"
+    words = flips(item, model, reading)
+    if words:
+        return ["", *(f"without “{word}”: {other}" for word in words)]
+    return ["", "no single word decides"] if verdict.flagged else []
 
 
 def _standing(statement: Statement, model: Model) -> str:

@@ -205,6 +205,26 @@ def test_an_explanation_shows_the_statement_the_words_and_the_working() -> None:
     assert "no arms nexus" in explain_item(Item("x", "Putin congratulates Kim Jong Un"), load_model())
 
 
+@pytest.mark.parametrize(
+    ("title", "summary", "told"),
+    [
+        (
+            "North Korea ships shells to Russia",
+            "",
+            ["without “North Korea”: not flagged", "without “Russia”: not flagged"],
+        ),
+        (SHELLS, "Pyongyang has also sent troops to Kursk, Seoul says.", ["no single word decides"]),
+        ("Russian film shows North Korean shells for Russia", "", ["without “film”: flagged"]),
+    ],
+)
+def test_explain_names_the_single_change_that_would_turn_the_flag(
+    title: str, summary: str, told: list[str]
+) -> None:
+    """A word that carries everything, two statements that each would do, a frame that holds it off."""
+    shown = explain_item(Item("x", title, summary), load_model())
+    assert [line for line in told if line not in shown] == []
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece",
