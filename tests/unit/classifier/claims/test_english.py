@@ -191,6 +191,18 @@ def test_he_is_whoever_spoke_before() -> None:
     assert names[:2] == ["US National Security Council (John Kirby)"] * 2
 
 
+def test_a_pronoun_far_from_its_verb_carries_nobody() -> None:
+    """Rather the outlet than the wrong speaker."""
+    found = claims_in(
+        "John Kirby said North Korea had sent soldiers to Russia. He, a keen sailor from the northern coast, later said"
+        " Russia had sent fighter jets to North Korea."
+    )
+    assert [claim.claimant.name for claim in found] == [
+        "US National Security Council (John Kirby)",
+        "reporter",
+    ]
+
+
 def test_an_answer_finds_what_it_answers() -> None:
     """A denial has the direction and the things of the claim denied, and its id; so has a refusal to comment."""
     sent, denied, silent = claims_in(
