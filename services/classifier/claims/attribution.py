@@ -43,6 +43,7 @@ JOINT_MAX = 6
 DONE = frozenset({"give", "get", "want", "deploy", "use", "move", "train"})
 """What stands between a name and its word of speaking only where the verb comes last."""
 _PAUSES = frozenset({",", "，", "、", ",”", '"', ',"', "”", "»,", "»"})
+_COMMAS = frozenset(",，")
 _CLOSING = frozenset(',”"»“’–—，」』')
 
 
@@ -119,7 +120,7 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     """Return how likely somebody named is the subject of a word of speaking."""
     after = who.start >= cue.end
     gap = who.start - cue.end if after else cue.start - who.end
-    if gap < 0 or gap > FAR:
+    if gap < 0 or gap > FAR or (not after and _told_of(who, cue, clause, view)):
         return 0
     between = view.cased[cue.end : who.start] if after else view.cased[who.end : cue.start]
     points = 6 if gap <= CLOSE else 4 if gap <= NEAR else 2
@@ -141,6 +142,14 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     if clause.quoted(who.start):
         points -= 6
     return points
+
+
+def _told_of(who: Hit, cue: Hit, clause: Scene, view: View) -> bool:
+    """Return whether somebody acts in what another says: X sent troops, the Wire reported. X, which sent troops, said: no."""
+    deeds = [hit.end for hit in clause.cues if hit.target in DONE and who.end <= hit.start < cue.start]
+    if not deeds or view.cased[who.end : who.end + 1] in _PAUSES:
+        return False
+    return not _COMMAS.isdisjoint(view.cased[deeds[0] : cue.start])
 
 
 def _governed(who: Hit, clause: Scene, pack: Pack) -> bool:

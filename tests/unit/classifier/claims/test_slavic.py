@@ -105,3 +105,19 @@ def test_thousands_of_something_are_no_number(language: str, text: str) -> None:
     """Thousands, several thousand: nobody counted."""
     (claim,) = claims_in(language, text)
     assert claim.quantity is None or claim.quantity.value is None
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "status"),
+    [
+        ("en", "North Korea has sent troops to Russia, the Harbour Wire reported.", "ALLEGED"),
+        ("en", "North Korea, which has sent troops to Russia, called them heroes.", "CONFIRMED_FIRST_PARTY"),
+        ("ru", "КНДР отправила в Россию солдат, пишет «Северный курьер».", "ALLEGED"),
+        ("uk", "КНДР відправила до Росії солдатів, пише «Північна хвиля».", "ALLEGED"),
+        ("pl", "Rosja dostarczyła Korei Północnej rakiety, podał „Kurier”.", "ALLEGED"),
+        ("ru", "КНДР отправила в Россию солдат, сообщил Пхеньян.", "CONFIRMED_FIRST_PARTY"),
+    ],
+)
+def test_who_acts_confesses_nothing_that_another_reports(language: str, text: str, status: str) -> None:
+    """A paper that the lists do not know reports a deed: the one who did it has said nothing."""
+    assert [claim.status for claim in claims_in(language, text)] == [status]
