@@ -95,7 +95,8 @@ def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
 def _extent(who: Hit, cue: Hit, clause: Scene) -> tuple[int, int]:
     """Return the place of an attribution: a name, its apposition, its verb; in verb-final languages the name alone."""
     start, end = min(who.start, cue.start), max(who.end, cue.end)
-    if end - start > FAR or any(start < hit.start < end and hit.target in DONE for hit in clause.cues):
+    said = [*clause.things, *(hit for hit in clause.cues if hit.target in DONE)]
+    if end - start > FAR or any(start < hit.start < end for hit in said):
         return who.start, who.end
     return start, end
 
