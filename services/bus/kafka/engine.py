@@ -47,6 +47,8 @@ FRESH_S = 0.01
 # Markers of a commit are written after its answer: how long to wait until one's own records can be read.
 VISIBLE_S = 2.0
 VISIBLE_LOOK_S = 0.002
+ENDS = "how far the log goes"
+"""What is asked for, in words of the lines that people read."""
 UNDECIDED = "a transaction without an outcome hides what was committed"
 """For some seconds that is normal. For longer: docs/kafka.md, "One broker alone"."""
 
@@ -253,13 +255,18 @@ class Engine:
         deadline = now() + VISIBLE_S
         while stale:
             asked = now()
-            async with bounded(ASK_S, "how far the log goes"):
-                self.ends |= await self.control.end_offsets(stale)
-            self._checked |= dict.fromkeys(stale, asked)
+            async with bounded(ASK_S, ENDS):
+                self._learn(await self.control.end_offsets(stale), asked)
             stale = [place for place in stale if self._late(place)]
             if not stale or now() >= deadline:
                 return
             await self.bell.heard(VISIBLE_LOOK_S)
+
+    def _learn(self, ends: Mapping[TopicPartition, int], asked: float) -> None:
+        """Take an answer, but not for places of which something newer was heard while it was on its way."""
+        for place, end in ends.items():
+            if self._checked.get(place, 0.0) <= asked:
+                self.ends[place], self._checked[place] = end, asked
 
     def _late(self, place: TopicPartition) -> bool:
         return self.ends.get(place, 0) < self.floors.get(place, 0)
@@ -273,7 +280,7 @@ class Engine:
 
     async def look_behind_all(self, place: TopicPartition) -> None:
         """Make ``ends`` fresh, and behind all that is there now: a state must be whole, whoever wrote the last of it."""
-        async with bounded(ASK_S, "ends"):
+        async with bounded(ASK_S, ENDS):
             self.publish(await self.undecided.end_offsets([place]))
         await self.look_behind_own([place])
 

@@ -116,6 +116,20 @@ async def test_other_partitions_are_asked_about_meanwhile(engine: Engine, broker
     assert engine.ends == {ALERTS[0]: 3}
 
 
+async def test_an_answer_that_was_overtaken_takes_nothing_back(engine: Engine, broker: Broker) -> None:
+    """One slow broker delays the answer about others' partitions; who reads them meanwhile goes by the newer end."""
+    both = asyncio.ensure_future(engine.look([*STORIES, *ALERTS]))
+    await begun(both)
+    alerts = asyncio.ensure_future(engine.look(ALERTS))
+    await begun(alerts)
+    broker.answers[-1].set_result(9)
+    await alerts
+    engine.saw({STORIES[0]: 8})
+    broker.answers[0].set_result(3)
+    await both
+    assert engine.ends == dict.fromkeys(STORIES, 3) | {STORIES[0]: 8, ALERTS[0]: 9}
+
+
 async def test_who_is_cancelled_leaves_the_question_to_the_next(engine: Engine, broker: Broker) -> None:
     """A service that stops takes nobody with it."""
     looks = [asyncio.ensure_future(engine.look(STORIES)) for _ in range(2)]
