@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 
 from services.bus.kafka import reading
 from services.bus.kafka.append import Appender
@@ -48,11 +49,15 @@ class KafkaBus:
         return membership
 
     async def read(self, topic: str, *, partition: int | None = None) -> AsyncIterator[Record]:
-        """Read a topic, partition after partition, to the ends seen at the call."""
+        """Read a topic, partition after partition, to the ends seen at the call.
+
+        Whoever closes this before its end has the reader closed with it, not at some later time.
+        """
         await self._engine.demand([topic])
         places = self._engine.of_topic(topic) if partition is None else [self._engine.place(topic, partition)]
-        async for record in reading.whole(self._engine, places):
-            yield record
+        async with aclosing(reading.whole(self._engine, places)) as records:
+            async for record in records:
+                yield record
 
     async def tail(self, topics: Sequence[str], *, start: bool = True) -> KafkaTail:
         """Follow topics from their start, or from now on."""

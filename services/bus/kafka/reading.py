@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING
 
 from services.bus.kafka.reader import Reader
-from services.bus.ports import BATCH_RECORDS_MAX, Record
+from services.bus.ports import BATCH_RECORDS_MAX, BusUnavailable, Record
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.bus.kafka.engine import Engine
 
 
-async def whole(engine: Engine, places: Sequence[TopicPartition]) -> AsyncIterator[Record]:
+async def whole(engine: Engine, places: Sequence[TopicPartition]) -> AsyncGenerator[Record, None]:
     """Read partitions, one after another, from their starts to the ends seen at the call, tombstones included.
 
     Never "until the last offset": markers and compaction leave holes, and an end may be one.
@@ -34,12 +34,17 @@ async def whole(engine: Engine, places: Sequence[TopicPartition]) -> AsyncIterat
                         yield record
                 if reader.positions[place] >= end:
                     break
+                if (
+                    engine.ends[place] < end
+                ):  # a broker lost its last records: what was to be read is not there
+                    message = f"{place.topic}/{place.partition}: the log is shorter than it was"
+                    raise BusUnavailable(message)
             reader.leave(place)
     finally:
         await reader.close()
 
 
-async def latest(engine: Engine, place: TopicPartition) -> AsyncIterator[Record]:
+async def latest(engine: Engine, place: TopicPartition) -> AsyncGenerator[Record, None]:
     """Read the latest record of each key, in order of offset; keys that ended do not appear.
 
     What has no outcome yet is waited for: a state that lacks its last transaction does not fit the offset.
