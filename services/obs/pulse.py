@@ -108,6 +108,6 @@ class Pulse:
 def reopened(descriptor: int) -> int | None:
     """Return a second descriptor of a file, whose writes never wait; None where the system gives none."""
     try:
-        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError:  # a socket, another's file, or no Linux
         return None
