@@ -58,7 +58,8 @@ def direction_of(clause: Scene, about: About, things: Sequence[Hit], context: Co
     """Return the direction of what moves in a clause: a_to_b, b_to_a or unknown."""
     roles = roles_of(clause, about.subject, things, context)
     votes: dict[Side, int] = {"a": 0, "b": 0}
-    for side in roles.source:
+    used = about.frame is not None and bool(about.frame.only and roles.owner)
+    for side in () if used else roles.source:  # who fires a thing has not made it
         votes[side] += MARKED
     for side in roles.goal:
         votes[other(side)] += MARKED
@@ -180,7 +181,8 @@ def _owns(one: Mention, clause: Scene, things: Sequence[Hit], context: Context) 
             if any(one.end <= mid.start and mid.end <= thing.start for mid in clause.mentions):
                 return False
             return "," not in low[one.end : thing.start]
-        if one.start <= thing.start and thing.end <= one.end:
+        # The name is part of the thing's name, or the other way round.
+        if one.start < thing.end and thing.start < one.end:
             return True
         if context.has("adjectives_follow") and 0 <= one.start - thing.end <= OWNER_AFTER_GAP_MAX:
             return True

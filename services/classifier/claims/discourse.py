@@ -68,7 +68,7 @@ def _sentence(scene: Scene, heard: Heard, context: Context) -> Iterator[tuple[Fr
         side = voice.side(context.pack)
         about = part.without(voice.start, voice.end)
         subject = side if part.has("we") or not about.mentions else None
-        for frame in frames_of(part, context.pack):
+        for frame in frames_of(part, context):
             if frame.both and not (scene.joins and {one.side for one in about.mentions} >= {"a", "b"}):
                 continue
             if not (scene.joins or _in_scope(about, frame, voice, heard, context)):

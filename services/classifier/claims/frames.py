@@ -22,27 +22,35 @@ EVIDENCE_LENGTH_MAX = 600
 _TRIMMED = " ,;:–—-、，"
 
 
-def frames_of(clause: Scene, pack: Pack) -> Iterator[FrameRule]:
+def frames_of(clause: Scene, context: Context) -> Iterator[FrameRule]:
     """Return the frames that fit a clause, the best first."""
-    names = clause.names
+    names, pack = clause.names, context.pack
     if names.isdisjoint(pack.framing):
         return
     families = pack.families(thing.target for thing in clause.things)
     for frame in pack.frames:
         if names.isdisjoint(frame.cues) or (frame.things and frame.things.isdisjoint(families)):
             continue
-        if names.isdisjoint(frame.without) and _placed(clause, frame, pack):
+        if names.isdisjoint(frame.without) and _placed(clause, frame, context):
             yield frame
 
 
-def _placed(clause: Scene, frame: FrameRule, pack: Pack) -> bool:
+def _placed(clause: Scene, frame: FrameRule, context: Context) -> bool:
     """Return whether cue and thing stand where a frame wants them."""
     if frame.opens:
-        return any(hit.target in frame.cues and hit.start - clause.start <= 1 for hit in clause.cues)
-    if frame.first:
-        begun = min(hit.start for hit in clause.cues if hit.target in frame.cues)
-        after = [thing for thing in clause.things if thing.start > begun] or list(clause.things)
-        return pack.categories[after[0].target].family in frame.things
+        low = context.views[clause.field].low
+        return any(
+            hit.target in frame.cues
+            and hit.start - clause.start <= 1
+            and low[hit.end : hit.end + 2].strip() not in {",", "，", "、"}
+            for hit in clause.cues
+        )
+    if frame.near:
+        cue = next(hit for hit in clause.cues if hit.target in frame.cues)
+        nearest = min(
+            clause.things, key=lambda thing: (max(thing.start - cue.end, cue.start - thing.end), thing.start)
+        )
+        return context.pack.categories[nearest.target].family in frame.things
     return True
 
 

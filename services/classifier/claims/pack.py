@@ -86,7 +86,7 @@ class FrameRule:
     bare: bool = False
     despite: bool = False
     both: bool = False
-    first: bool = False
+    near: bool = False
     giver: str = ""
     topic: str = ""
     only: str = ""
@@ -275,7 +275,7 @@ def _frame(page: Page, row: dict[str, Any]) -> FrameRule:
         page.fail(f"frame {row['type']}: unknown cue or family {name!r}", f'"{name}"')
     flags = {
         name: bool(row.get(name, False))
-        for name in ("opens", "mutual", "goods", "answers", "bare", "despite", "both", "first")
+        for name in ("opens", "mutual", "goods", "answers", "bare", "despite", "both", "near")
     }
     return FrameRule(
         row["type"],

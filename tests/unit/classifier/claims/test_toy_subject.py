@@ -190,6 +190,7 @@ def told(root: Path, language: str, text: str) -> list[Claim]:
         ("qb", "nordga sudni wool yaru.", "NORD>SUD"),
         ("qb", "nordni sudga wool yaru.", "SUD>NORD"),
         ("qb", "sudga nordkara wool hoshi.", "NORD>SUD"),
+        ("qb", "nord sud wool yaru.", "NORD>SUD"),
         ("qb", "nordde sudga wool yaru.", "SUD>NORD"),
         ("qc", "Nord gave sudem wool.", "NORD>SUD"),
         ("qc", "Nordem gave sud wool.", "SUD>NORD"),
