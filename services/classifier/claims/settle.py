@@ -126,7 +126,7 @@ def _usual(told: Sequence[Draft], before: Sequence[Draft]) -> Draft | None:
 def _same(one: Draft, other: Draft, pack: Pack) -> bool:
     return (
         (one.type == other.type or (not one.answers and not other.answers and _is_headline(one)))
-        and not _one_sentence(one, other)
+        and (one.answers or not _one_sentence(one, other))
         and one.direction == other.direction
         and _one_standing(one, other)
         and _one_voice(one, other, pack)

@@ -121,3 +121,18 @@ def test_thousands_of_something_are_no_number(language: str, text: str) -> None:
 def test_who_acts_confesses_nothing_that_another_reports(language: str, text: str, status: str) -> None:
     """A paper that the lists do not know reports a deed: the one who did it has said nothing."""
     assert [claim.status for claim in claims_in(language, text)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        (
+            "ru",
+            "Песков ответил, что о поставках снарядов из КНДР в Россию ничего не сказал министр и комментировать их не будет.",
+        ),
+        ("pl", "Kreml nie skomentował dostaw broni z Korei Północnej i odmówił odpowiedzi na pytania o nie."),
+    ],
+)
+def test_silence_twice_in_one_sentence_is_one_answer(language: str, text: str) -> None:
+    """Who neither comments nor answers has said nothing once."""
+    assert [claim.status for claim in claims_in(language, text)] == ["DECLINED_COMMENT"]
