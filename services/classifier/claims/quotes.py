@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 QUOTATION_LENGTH_MAX = 1_500
 """A quotation that does not end within so many code points was never opened."""
 _CLOSES = {
@@ -18,33 +20,27 @@ _CLOSES = {
 }
 _TITLES = frozenset("《〈")
 """These name books and papers, they quote nobody."""
+_OPENING = re.compile(f"[{''.join(_CLOSES)}]")
+# An apostrophe inside a word ends no quotation.
+_CLOSING = {
+    opening: re.compile(f"[{closing}]" if closing != "’" else r"’(?![^\W\d_])")
+    for opening, closing in _CLOSES.items()
+}
 
 
 def quotations(text: str) -> list[tuple[int, int]]:
     """Return the (start, end) of what is quoted, marks included, in order; none inside another."""
     found: list[tuple[int, int]] = []
+    searched = dict.fromkeys(_CLOSES, 0)  # a mark does not close before this place: nothing is searched twice
     place = 0
-    while place < len(text):
-        opening = min((at for mark in _CLOSES if (at := text.find(mark, place)) >= 0), default=-1)
-        if opening < 0:
-            break
-        closing = _closing(text, opening)
-        if closing < 0:
-            place = opening + 1
+    while opening := _OPENING.search(text, place):
+        start, mark = opening.start(), opening.group()
+        limit = start + QUOTATION_LENGTH_MAX
+        closing = _CLOSING[mark].search(text, max(start + 1, searched[mark]), limit)
+        if closing is None:
+            searched[mark], place = limit, start + 1
             continue
-        if text[opening] not in _TITLES:
-            found.append((opening, closing + 1))
-        place = closing + 1
+        place = closing.end()
+        if mark not in _TITLES:
+            found.append((start, place))
     return found
-
-
-def _closing(text: str, opening: int) -> int:
-    """Return the place of the mark that ends a quotation, -1 if nothing does; an apostrophe ends none."""
-    marks = _CLOSES[text[opening]]
-    limit = min(len(text), opening + QUOTATION_LENGTH_MAX)
-    place = opening + 1
-    while place < limit:
-        if text[place] in marks and not (text[place] == "’" and text[place + 1 : place + 2].isalpha()):
-            return place
-        place += 1
-    return -1

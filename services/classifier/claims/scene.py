@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from services.classifier.claims.cues import CUES
@@ -142,10 +143,8 @@ class Context:
         joiners: frozenset[str],
         data: tuple[Lexicon, Pack],
     ) -> Context:
-        """Return the context of a story; a text that opens with its title is read once, as text."""
+        """Return the context of a story."""
         views = dict(fields)
-        if "text" in views and views["text"].low.startswith(views["title"].low):
-            del views["title"]
         lexicon, pack = data
         traits = frozenset(trait for name in languages for trait in pack.traits.get(name, ()))
         return cls(views, languages, joiners, traits, lexicon, pack, _sides(lexicon, pack))
@@ -163,10 +162,13 @@ _MARKS = str.maketrans(dict.fromkeys(",、，·・'’", " "))
 
 
 def scenes(read: Sequence[Sentence], found: Sequence[Statement], context: Context) -> list[Scene]:
-    """Return all sentences of a story, in order, with what is found in them."""
+    """Return the sentences of a story, in order, with what is found in them; a title that the text repeats is read once."""
+    repeated = _repeats_the_title(found, context)
     stated = {(one.sentence.field, one.sentence.start): one for one in found}
     made: list[Scene] = []
     for field, view in context.views.items():
+        if field == "title" and repeated:
+            continue
         kinds = _sorted(context.pack.cues.hits(view, context.languages))
         places = {name: [hit.start for hit in hits] for name, hits in kinds.items()}
         quotes = quotations(view.cased)
@@ -178,6 +180,16 @@ def scenes(read: Sequence[Sentence], found: Sequence[Statement], context: Contex
                 }
                 made.append(_scene(sentence, inside, quotes, stated.get((field, sentence.start)), context))
     return made
+
+
+def _repeats_the_title(found: Sequence[Statement], context: Context) -> bool:
+    """Return whether a text opens with its title, unless the title alone joins the sides: no flag is without a claim."""
+    text = context.views.get("text")
+    return (
+        text is not None
+        and text.low.startswith(context.views["title"].low)
+        and any(one.joins for one in found if one.sentence.field != "title")
+    )
 
 
 def _scene(
@@ -196,7 +208,7 @@ def _scene(
         **inside,
         mentions=_mentions(statement, context),
         others=_others(statement),
-        quotes=tuple(one for one in quotes if one[0] < end and start < one[1]),
+        quotes=_over(quotes, start, end),
         statement=statement,
         names=frozenset(hit.target for hit in inside["cues"]),
     )
@@ -249,6 +261,12 @@ def longest(hits: Sequence[Hit]) -> list[Hit]:
 
 def _inside(hits: list[Hit], places: list[int], start: int, end: int) -> tuple[Hit, ...]:
     return tuple(hits[bisect_left(places, start) : bisect_left(places, end)])
+
+
+def _over(quotes: list[tuple[int, int]], start: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Return the quotations that reach into a stretch; they are in order, and none is inside another."""
+    first = bisect_right(quotes, start, key=itemgetter(1))
+    return tuple(quotes[first : bisect_left(quotes, end, key=itemgetter(0))])
 
 
 def _mentions(statement: Statement | None, context: Context) -> tuple[Mention, ...]:

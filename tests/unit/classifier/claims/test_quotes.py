@@ -19,6 +19,8 @@ from services.classifier.claims.quotes import QUOTATION_LENGTH_MAX, quotations
         ("He called it ‘Russia’s own affair’ today.", ["‘Russia’s own affair’"]),
         ("An opening “ that nothing closes", []),
         ("“" + "x" * QUOTATION_LENGTH_MAX + "” and “no”", ["“no”"]),
+        ("““" + "x" * (QUOTATION_LENGTH_MAX - 2) + "”", ["“" + "x" * (QUOTATION_LENGTH_MAX - 2) + "”"]),
+        ("« « « „ no” and “no”", ["„ no”", "“no”"]),
         ("nothing", []),
     ],
 )
