@@ -22,6 +22,11 @@ CERTAIN = 0.7
 CERTAIN_AGAINST = 0.9
 """A guess that contradicts the feed must be as good as this."""
 
+QUOTED = 4
+"""A script with fewer than one in so many letters is only quoted."""
+QUOTED_DENSE = 8
+"""The same of Hangul and kana, which say more with a letter."""
+
 _SCRIPTS = re.compile(
     "(?P<hangul>[\uac00-\ud7a3])|(?P<kana>[\u3041-\u30fa])|(?P<han>[\u4e00-\u9fff])"
     "|(?P<cyrillic>[\u0400-\u04ff])|(?P<arabic>[\u0621-\u06d3])"
@@ -133,15 +138,17 @@ def script_of(low: str) -> str:
     if not _FOREIGN.search(sample):
         return "latin"
     counts = Counter(match.lastgroup for match in _SCRIPTS.finditer(sample))
+    letters = sum(map(str.isalpha, sample))
+    # A Latin text may quote a foreign word, a name in Hangul or kana, a Greek letter.
     if not counts:
-        return "other" if _OTHER.search(sample) else "latin"
-    if counts["hangul"]:
+        return "other" if len(_OTHER.findall(sample)) * QUOTED > letters else "latin"
+    if counts["hangul"] * QUOTED_DENSE > letters:
         return "hangul"
-    if counts["kana"] and counts["kana"] + counts["han"] >= counts["cyrillic"]:
+    japanese = counts["kana"] + counts["han"]
+    if counts["kana"] and japanese * QUOTED_DENSE > letters and japanese >= counts["cyrillic"]:
         return "kana"
     script = str(counts.most_common(1)[0][0])
-    # A Latin text may quote a foreign word.
-    return script if counts[script] * 4 >= sum(map(str.isalpha, sample)) else "latin"
+    return script if counts[script] * QUOTED >= letters else "latin"
 
 
 def _told(text: str, script: str, hint: str | None) -> tuple[str | None, float]:

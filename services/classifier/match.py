@@ -6,6 +6,7 @@ hundred passes it, and only those pay for anything else.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING
 import ahocorasick_rs
 
 from services.classifier.forms import ARABIC_AFTER_MAX, ARABIC_BEFORE, ARABIC_BEFORE_MAX, compiled
-from services.classifier.language import script_of
 from services.classifier.text import without_surrogates
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 HITS_MAX = 4_000
 # Names are written in Latin letters the world over; the English list lends them.
 LENDER = "en"
+# Korean lists write names in Han letters, too; those count only where something is in Hangul.
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Matcher:
             found = self._gate.find_matches_as_indexes(low, overlapping=True)
         if not found:
             return False
-        script, texts = script_of(low), (low, low)
+        script, texts = "hangul" if _HANGUL.search(low) else "", (low, low)
         for number, start, end in found:
             at_word, entries = self._gate_entries[number]
             if at_word and start and low[start - 1].isalnum():

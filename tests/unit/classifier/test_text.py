@@ -141,3 +141,21 @@ def test_a_declared_language_counts_only_where_the_text_cannot_tell() -> None:
     assert declared_language("zh_TW") == "zh-Hant"
     assert declared_language("english please") is None
     assert script_of("Δ") == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("North Korea (북한) sends shells to Russia", "latin"),
+        ("Rodong Sinmun (로동신문): Kim receives a guest from Moscow", "latin"),
+        ("A ship by the name of ロシア reaches Vladivostok", "latin"),
+        ("The Δ unit, says Moscow", "latin"),
+        ("Moscow receives \u0378 shells", "latin"),
+        ("KN-23 미사일 North", "hangul"),
+        ("ICBMはRussiaに", "kana"),
+        ("Οι ηγέτες", "other"),
+    ],
+)
+def test_a_word_quoted_in_another_script_does_not_change_the_script_of_a_text(text: str, script: str) -> None:
+    """Reporters add names as locals write them; the word lists of the text's own language still apply."""
+    assert script_of(text) == script
