@@ -120,7 +120,7 @@ def show(topic: str, offset: int, bus: str | None, config: str | None, log_forma
 @click.argument("topic")
 @click.argument("offsets", nargs=-1, type=letter_offset)
 @click.option("--all", "everything", is_flag=True, help="Every letter that is not settled yet.")
-@click.option("--again", is_flag=True, help="Also what was replayed or dropped before.")
+@click.option("--again", is_flag=True, help="Also what was replayed or dropped before; OFFSETS only.")
 @bus_option
 @config_options
 def replay_letters(
@@ -137,6 +137,8 @@ def replay_letters(
     Example: tumen dlq replay stories 3 4
     """
     of_topic, which = _topic(topic), _which(offsets, everything=everything)
+    if again and everything:
+        raise click.UsageError("--again is for letters that are named: write their offsets instead of --all")
     settings = settings_from(config, log_format, bus=bus)
     outcome = _on_bus(settings, lambda of: of(of_topic).replay(which, again=again))
     _report(settings, of_topic, "replayed", outcome)

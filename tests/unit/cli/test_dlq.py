@@ -111,6 +111,14 @@ def test_a_letter_is_replayed_once(url: str) -> None:
     assert "settled: replayed" in run(url, "show", "stories", "0").stdout
 
 
+def test_nothing_is_replayed_again_wholesale(url: str) -> None:
+    """What is sent a second time is named, letter by letter; an option that would do nothing is not passed over."""
+    refused = run(url, "replay", "stories", "--all", "--again")
+    assert refused.exit_code == 2
+    assert "write their offsets instead of --all" in refused.stderr
+    assert len(stories(url)) == 1
+
+
 def test_a_reference_is_replayed_from_the_original(url: str) -> None:
     """Where the original is still there; else one line says why not, and the letter stays."""
     done = run(url, "replay", "stories", "--all")
