@@ -53,7 +53,8 @@ def import_list(
         click.echo("nothing imported (--strict)", err=True)
         sys.exit(FAILED)
     if not found.feeds:
-        click.echo(f"{file}: no feeds in this file; nothing imported", err=True)
+        good = "good " if found.problems else ""
+        click.echo(f"{file}: no {good}feeds in this file; nothing imported", err=True)
         sys.exit(FAILED)
 
     async def run() -> Changes:

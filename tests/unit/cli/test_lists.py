@@ -141,3 +141,12 @@ def test_one_subscriber_is_added_and_changed(log: Log) -> None:
     changed = log._run("add", "desk", "console:", "--severity-min", "4")
     assert log.said(changed) == ["desk: 1 subscriber: 0 added, 1 changed, 0 removed, 0 unchanged"]
     assert log.ids() == ["desk"]
+
+
+@pytest.mark.parametrize("log", ["feeds"], indirect=True)
+def test_a_list_without_a_good_feed_says_both(log: Log) -> None:
+    """What is wrong with the feeds that it has, and that none of them was taken."""
+    done = log.bring('[[feeds]]\nxmlUrl = "ftp://one.example/feed"\n')
+    assert done.exit_code == 1
+    assert log.said(done)[0].startswith("list.toml:2: xmlUrl: ")
+    assert log.said(done)[1:] == ["list.toml: no good feeds in this file; nothing imported"]
