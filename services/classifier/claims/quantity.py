@@ -21,6 +21,7 @@ UNIT_GAP_MAX = 30
 RANGE_GAP_MAX = 6
 WORD_GAP_MAX = 1
 MAGNITUDE_MIN = 100
+MAGNITUDES = (1e9, 1e6, 1e3)
 YEARS = range(1900, 2101)
 YEAR_DIGITS = 4
 _NUMBER = re.compile(
@@ -73,9 +74,17 @@ def _said(number: Number, unit: Hit, found: list[Number], clause: Scene, context
     surface = view.raw[begin:stop]
     name = unit.target.removeprefix("unit.")
     if low is not None:
-        return Quantity(value=low.value, high=number.value, op="range", unit=name, surface=surface)
+        return Quantity(
+            value=_scaled(low.value, number.value), high=number.value, op="range", unit=name, surface=surface
+        )
     symbol = operator.target.removeprefix("op.") if operator else "="
     return Quantity(value=number.value, op=symbol, unit=name, surface=surface)
+
+
+def _scaled(low: float, high: float) -> float:
+    """Return the lower end of a range, in thousands or millions where only the upper end says so: 10 to 12 thousand."""
+    scale = next((one for one in MAGNITUDES if high >= one), 1.0)
+    return low * scale if low < high / scale else low
 
 
 def _uncounted(clause: Scene, things: Sequence[Hit], context: Context) -> Quantity | None:

@@ -136,3 +136,19 @@ def test_who_acts_confesses_nothing_that_another_reports(language: str, text: st
 def test_silence_twice_in_one_sentence_is_one_answer(language: str, text: str) -> None:
     """Who neither comments nor answers has said nothing once."""
     assert [claim.status for claim in claims_in(language, text)] == ["DECLINED_COMMENT"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "low", "high"),
+    [
+        ("ru", "КНДР отправила в Россию от 10 до 12 тысяч солдат.", 10_000, 12_000),
+        ("uk", "Від 10 до 12 тисяч військових КНДР перебувають у Росії.", 10_000, 12_000),
+        ("pl", "Korea Północna wysłała do Rosji od 500 do 1500 żołnierzy.", 500, 1500),
+        ("en", "North Korea sent between 40 and 60 soldiers to Russia.", 40, 60),
+    ],
+)
+def test_both_ends_of_a_range_are_in_thousands(language: str, text: str, low: float, high: float) -> None:
+    """From ten to twelve thousand is from ten thousand."""
+    (claim,) = claims_in(language, text)
+    assert claim.quantity is not None
+    assert (claim.quantity.value, claim.quantity.high, claim.quantity.op) == (low, high, "range")
