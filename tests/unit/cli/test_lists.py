@@ -148,5 +148,5 @@ def test_a_list_without_a_good_feed_says_both(log: Log) -> None:
     """What is wrong with the feeds that it has, and that none of them was taken."""
     done = log.bring('[[feeds]]\nxmlUrl = "ftp://one.example/feed"\n')
     assert done.exit_code == 1
-    assert log.said(done)[0].startswith("list.toml:2: xmlUrl: ")
+    assert log.said(done)[0].startswith("list.toml:1: xmlUrl: ")
     assert log.said(done)[1:] == ["list.toml: no good feeds in this file; nothing imported"]
