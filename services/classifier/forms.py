@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -37,6 +38,8 @@ GAP = "…"
 GAP_WORDS_MAX = 4
 BARRIER = "barrier"
 """The set of words that no gap steps over: whose arms, whose soldiers they are."""
+OPTIONAL = "optional"
+"""In the head of a list, ``accents = "optional"``: each form is looked for without its accents as well."""
 _SET = re.compile(r"\{(\w+)\}")
 # Between two words of a form with gaps: a space, with the marks of a quotation on either side.
 _BETWEEN = '[»”“"]?[,،]? [«“„"(]?'
@@ -138,16 +141,29 @@ def entries_of(page: Page, kind: str, known: dict[str, str], language: str, scri
 
 def forms_of(page: Page, where: str, written: list[Any], script: str) -> list[Form]:
     """Return the forms of one row of a list, each once; ``where`` is for messages."""
-    seen: set[tuple[str, str | None, bool, bool, str | None]] = set()
-    forms: list[Form] = []
+    forms: dict[tuple[str, str | None, bool, bool, str | None], Form] = {}
     for item in written:
         for form in _read(page, where, item, script):
-            identity = (form.literal, form.cased, form.left, form.right, form.pattern)
-            if identity in seen:
+            if _identity(form) in forms:
                 page.fail(f"{where}: {form.term!r} stands twice", f'"{form.term}"', 2)
-            seen.add(identity)
-            forms.append(form)
-    return forms
+            forms[_identity(form)] = form
+    if page.table.get("accents") == OPTIONAL:
+        for item in written:
+            if isinstance(item, str) and GAP not in item and "{" not in item:
+                form = _form(page, where, without_accents(item), script)
+                forms.setdefault(_identity(form), form)
+    return list(forms.values())
+
+
+def _identity(form: Form) -> tuple[str, str | None, bool, bool, str | None]:
+    return form.literal, form.cased, form.left, form.right, form.pattern
+
+
+def without_accents(text: str) -> str:
+    """Return a text as capitals are often set: Corée is COREE."""
+    return "".join(
+        letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter)
+    )
 
 
 def _read(page: Page, where: str, item: Any, script: str) -> list[Form]:
@@ -182,12 +198,12 @@ def _gap_form(page: Page, where: str, first: str, rest: list[str], script: str) 
 def _words_of(page: Page, where: str, token: str) -> list[str]:
     """Return the words that a token of a form stands for: itself, or those of a set."""
     named = _SET.fullmatch(token)
-    if named is None:
-        return [token]
-    words = page.table.get("sets", {}).get(named[1], [])
+    words = [token] if named is None else list(page.table.get("sets", {}).get(named[1], []))
     if not words:
-        page.fail(f"{where}: no set {named[1]!r}", token)
-    return list(words)
+        page.fail(f"{where}: no set {token[1:-1]!r}", token)
+    if page.table.get("accents") == OPTIONAL:
+        words = list(dict.fromkeys([*words, *map(without_accents, words)]))
+    return words
 
 
 @cache

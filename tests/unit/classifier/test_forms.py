@@ -84,3 +84,20 @@ def test_a_list_without_a_barrier_steps_over_any_word() -> None:
     (entry,) = entries_of(page, "terms", {"move": "move"}, "xx", "latin")
     assert entry.form.pattern is not None
     assert compiled(entry.form.pattern).match("sends ukrainian shells")
+
+
+@pytest.mark.parametrize("form", ["forces armées", "soldats … armées", "{who} … armées"])
+def test_a_list_may_take_its_forms_without_accents_too(form: str) -> None:
+    """Capitals often go without them; a form that is on the list both ways is no fault."""
+    head = {"accents": "optional", "sets": {"who": ["forces", "envoyé", "envoye"]}}
+    page = Page("xx.toml", "", {**head, "terms": {"move": [form, "arme", "armé"]}})
+    terms = {entry.form.term for entry in entries_of(page, "terms", {"move": "move"}, "xx", "latin")}
+    patterns = [
+        compiled(entry.form.pattern)
+        for entry in entries_of(page, "terms", {"move": "move"}, "xx", "latin")
+        if entry.form.pattern
+    ]
+    assert "arme" in terms
+    assert "forces armees" in terms or any(
+        pattern.match(text) for pattern in patterns for text in ("soldats des armees", "envoye aux armees")
+    )

@@ -101,10 +101,11 @@ def test_words_far_apart_are_no_statement(filler: str) -> None:
     [
         ("كوريا الشمالية ترسل قذائف مدفعية إلى روسيا", True),
         ("كوريا الشمالية ترسل قذائف مدفعية إلى روسياتهمن", False),
+        ("كوريا \u200fالشمالية ترسل قذائف \u200fمدفعية إلى روسيا", True),
     ],
 )
 def test_an_arabic_word_has_room_for_an_ending_and_no_more(title: str, flagged: bool) -> None:
-    """Two letters may follow a name; a longer tail makes another word."""
+    """Two letters may follow a name, a longer tail makes another word; marks of direction are none."""
     assert judged(title).flagged == flagged
 
 
