@@ -89,16 +89,30 @@ def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
     if best is None:
         return None
     _, who, cue = best
-    return Voice(_joint(who, clause, context), cue.term, *_extent(who, cue, clause))
+    return Voice(_joint(who, clause, context), cue.term, *_extent(who, cue, clause, pack))
 
 
-def _extent(who: Hit, cue: Hit, clause: Scene) -> tuple[int, int]:
+def _extent(who: Hit, cue: Hit, clause: Scene, pack: Pack) -> tuple[int, int]:
     """Return the place of an attribution: a name, its apposition, its verb; in verb-final languages the name alone."""
-    start, end = min(who.start, cue.start), max(who.end, cue.end)
+    first = _title(who, clause, pack)
+    start, end = min(first, cue.start), max(who.end, cue.end)
     said = [*clause.things, *(hit for hit in clause.cues if hit.target in DONE)]
     if end - start > FAR or any(start < hit.start < end for hit in said):
-        return who.start, who.end
+        return first, who.end
     return start, end
+
+
+def _title(who: Hit, clause: Scene, pack: Pack) -> int:
+    """Return where a person's title begins, if it names the institution: the spokesman of the ministry, so-and-so."""
+    of = pack.speakers[who.target].of
+    return next(
+        (
+            one.start
+            for one in clause.speakers
+            if one.target == of and 0 <= who.start - one.end <= CARRY_GAP_MAX
+        ),
+        who.start,
+    )
 
 
 def _heads(clause: Scene, view: View) -> Hit | None:

@@ -227,9 +227,20 @@ def _doer(clause: Scene, subject: Side | None) -> Side | None:
     if subject is None:
         return None
     first = next((hit.target for hit in clause.cues if hit.target in {*GIVING, *TAKING}), "")
+    if _is_asked(subject, clause):
+        return subject
     if clause.has("want") or first in TAKING:
         return other(subject)
     return subject if first in GIVING else None
+
+
+def _is_asked(subject: Side, clause: Scene) -> bool:
+    """Return whether somebody unnamed wants the first side named to give: the regime wants Moscow to hand over jets."""
+    first = next((one for one in clause.mentions if one.side is not None), None)
+    wants = clause.of("want")
+    if first is None or first.side != subject or not wants or first.start - wants[-1].end <= 1:
+        return False
+    return wants[-1].end < first.start and any(hit.start >= first.end for hit in clause.of("give"))
 
 
 def _defaults(kinds: set[str], pack: Pack) -> list[Side]:

@@ -120,13 +120,25 @@ def _gap(number: Number, unit: Hit, clause: Scene, context: Context) -> int | No
     low = context.views[clause.field].low
     if unit.start >= number.end:
         between = low[number.end : unit.start]
-        bridged = any(number.end <= hit.start < unit.start and hit.target in _BRIDGED for hit in clause.cues)
+        bridged = any(
+            number.end <= hit.start < unit.start
+            and hit.target in _BRIDGED
+            and not _partitive(hit, unit, clause)
+            for hit in clause.cues
+        )
         if bridged or len(between) > UNIT_GAP_MAX or _STOPS & set(between) or any(map(str.isdigit, between)):
             return None
         return len(between)
     if context.has("counts_follow") and 0 <= number.start - unit.end <= CLOSE:
         return UNIT_GAP_MAX + number.start - unit.end
     return None
+
+
+def _partitive(hit: Hit, unit: Hit, clause: Scene) -> bool:
+    """Return whether an adposition only joins a number to its unit, as in "five millions of shells": it governs no side."""
+    return hit.target in {"from", "to"} and not any(
+        hit.end <= one.start < unit.start for one in clause.mentions
+    )
 
 
 def _operator(number: Number, clause: Scene) -> Hit | None:

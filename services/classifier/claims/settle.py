@@ -62,7 +62,7 @@ def _answered(drafts: Sequence[Draft], pack: Pack) -> list[Draft]:
             things = draft.things or answered[-1].things
             answered.append(_turned(draft, answered[-1].direction, things))
         elif draft.answers and draft.direction == "unknown":
-            near = _nearest(drafts[:place]) if draft.clause.has("this") else None
+            near = _nearest(drafts[:place], draft) if draft.clause.has("this") else None
             target = near or _usual(_of_the_same(told, draft), drafts[:place])
             things = _about(draft, target, told, pack)
             direction = target.direction if target else "unknown"
@@ -98,14 +98,23 @@ def _goes_on(one: Draft, other: Draft) -> bool:
     )
 
 
-def _nearest(before: Sequence[Draft]) -> Draft | None:
-    """Return the last claim before an answer that says something happened; nobody answers for what another wants."""
+def _nearest(before: Sequence[Draft], answer: Draft) -> Draft | None:
+    """Return the last claim before an answer that says something happened.
+
+    Nobody answers for what another wants, unless that was said in the sentence just before.
+    """
     told = (
         draft
         for draft in reversed(before)
-        if not draft.answers and draft.direction in ONE_WAY and draft.standing.modality != "want"
+        if not draft.answers
+        and draft.direction in ONE_WAY
+        and (draft.standing.modality != "want" or _just_before(draft, answer))
     )
     return next(told, None)
+
+
+def _just_before(draft: Draft, answer: Draft) -> bool:
+    return draft.clause.field == answer.clause.field and draft.clause.number == answer.clause.number - 1
 
 
 def _of_the_same(told: list[Draft], answer: Draft) -> list[Draft]:
