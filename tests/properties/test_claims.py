@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -35,6 +38,27 @@ SENTENCES = st.sampled_from(
 BESIDE = st.sampled_from(
     ["The weather was fine on Tuesday.", "A museum opened its new hall.", "Prices of tea fell."]
 )
+# In each language: names in the nominative, dative and genitive, sentences, things.
+INFLECTED = {
+    "ru": (
+        ("Северная Корея", "Северной Корее", "Северной Кореи"),
+        ("Россия", "России", "России"),
+        ["{a[0]} поставила {b[1]} {things}.", "{b[0]} получила {things} из {a[2]}, заявил Сеул."],
+        ["артиллерийские снаряды", "баллистические ракеты", "беспилотники"],
+    ),
+    "uk": (
+        ("Північна Корея", "Північній Кореї", "Північної Кореї"),
+        ("Росія", "Росії", "Росії"),
+        ["{a[0]} поставила {b[1]} {things}.", "{b[0]} отримала {things} з {a[2]}, заявив Сеул."],
+        ["артилерійські снаряди", "балістичні ракети", "безпілотники"],
+    ),
+    "pl": (
+        ("Korea Północna", "Korei Północnej", "Korei Północnej"),
+        ("Rosja", "Rosji", "Rosji"),
+        ["{a[0]} dostarczyła {b[1]} {things}.", "{b[0]} otrzymała {things} z {a[2]}, podał Seul."],
+        ["pociski artyleryjskie", "rakiety balistyczne", "drony"],
+    ),
+}
 TURNED = {"DPRK>RUS": "RUS>DPRK", "RUS>DPRK": "DPRK>RUS"}
 
 
@@ -73,6 +97,26 @@ def test_swapping_the_countries_swaps_the_direction(sentence: str, things: str) 
     assert [claim.direction for claim in there] == ["DPRK>RUS"]
     assert [claim.direction for claim in back] == [TURNED[claim.direction] for claim in there]
     assert [claim.status for claim in back] == [claim.status for claim in there]
+
+
+@pytest.mark.parametrize("language", INFLECTED)
+def test_swapping_the_countries_swaps_the_direction_where_cases_tell(language: str) -> None:
+    """The same in languages whose endings say who gives to whom."""
+    north, russia, sentences, things = INFLECTED[language]
+    for sentence, thing in product(sentences, things):
+        there = claims_in(sentence.format(a=north, b=russia, things=thing))
+        back = claims_in(sentence.format(a=russia, b=north, things=thing))
+        assert [claim.direction for claim in there] == ["DPRK>RUS"], (sentence, thing)
+        assert [claim.direction for claim in back] == ["RUS>DPRK"], (sentence, thing)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_a_text_that_opens_with_its_title_claims_wherever_it_is_flagged(
+    title: str, summary: str, rest: str
+) -> None:
+    """What is said twice is read once, never away."""
+    verdict = classify(Item("x", title, summary, f"{title}{rest}"), load_model())
+    assert verdict.flagged == bool(verdict.claims)
 
 
 @given(st.lists(st.tuples(SENTENCES, THINGS), min_size=1, max_size=4), BESIDE)
