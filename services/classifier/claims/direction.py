@@ -17,7 +17,7 @@ MARKED = 5
 SUBJECT = 4
 OWNED = 3
 DEFAULT = 1
-GIVER = 5
+GIVER = 6
 """Who gives by the type of a claim: soldiers come from one side whatever ground they fight on."""
 ADPOSITION_GAP_MAX = {"from": 16, "to": 5, "at": 16}
 """Code points to the side: the port of Rajin; but "to" before a verb marks nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.classifier.claims.direction import About, direction_of
+from services.classifier.claims.direction import About, direction_of, roles_of
 from services.classifier.claims.draft import Draft, Quoted
 from services.classifier.claims.quantity import quantity_of
 from services.classifier.claims.status import standing_of
@@ -93,8 +93,16 @@ def _direction(
 ) -> str:
     if frame.mutual and (clause.has("both") or not (frame.goods and things)):
         return "mutual"
+    if frame.goods and not _marked(clause, about, things, context):
+        return "mutual"
     found = direction_of(clause, about, things, context)
     return "mutual" if found == "unknown" and clause.has("both") else found
+
+
+def _marked(clause: Scene, about: About, things: Sequence[Hit], context: Context) -> bool:
+    """Return whether a clause says in so many words from whom or to whom."""
+    roles = roles_of(clause, about.subject, things, context)
+    return bool(roles.source or roles.goal)
 
 
 def _things(clause: Scene, frame: FrameRule, pack: Pack) -> list[Hit]:
