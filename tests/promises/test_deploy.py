@@ -224,7 +224,7 @@ def test_secrets_are_files() -> None:
 
 def test_the_image_is_locked_unprivileged_and_signals_reach_it() -> None:
     """Hashes, wheels only, a numeric user that is not root, exec forms; no installer in the last stage."""
-    assert "--require-hashes --only-binary :all: -r requirements/run.txt" in DOCKERFILE
+    assert "--require-hashes --no-deps --only-binary :all: -r requirements/run.txt" in DOCKERFILE
     assert instruction(DOCKERFILE, "FROM") == ["python:${PYTHON} AS build", "python:${PYTHON}"]
     assert instruction(FINAL, "USER") == [OURS["poller"]["user"]]
     assert instruction(FINAL, "STOPSIGNAL") == ["SIGTERM"]
