@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from services.classifier.claims.pack import Pack, Side, Speaker
-    from services.classifier.claims.scene import Context, Scene
+    from services.classifier.claims.scene import Context, Mention, Scene
     from services.classifier.match import Hit
     from services.classifier.text import View
 
@@ -42,6 +42,7 @@ JOINT_GAP_MAX = 12
 JOINT_MAX = 6
 DONE = frozenset({"give", "get", "want", "deploy", "use", "move", "train"})
 """What stands between a name and its word of speaking only where the verb comes last."""
+PARTICLES = frozenset({"from_after", "to_after", "at_after", "subject_after"})
 _PAUSES = frozenset({",", "，", "、", ",”", '"', ',"', "”", "»,", "»"})
 _COMMAS = frozenset(",，")
 _CLOSING = frozenset(',”"»“’–—，」』')
@@ -83,18 +84,22 @@ def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
             rank = (points, -max(who.start - cue.end, cue.start - who.end))
             if points >= SCORE_MIN and (best is None or rank > best[0]):
                 best = (rank, who, cue)
-    carried = _carried(clause, before)
+    carried = _carried(clause, before, context)
     if carried is not None and (best is None or pack.speakers[best[1].target].unnamed or _pronoun(clause)):
         return carried
     if best is None:
         return None
     _, who, cue = best
-    return Voice(_joint(who, clause, context), cue.term, *_extent(who, cue, clause, pack))
+    return Voice(_joint(who, clause, context), cue.term, *_extent(who, cue, clause, context))
 
 
-def _extent(who: Hit, cue: Hit, clause: Scene, pack: Pack) -> tuple[int, int]:
-    """Return the place of an attribution: a name, its apposition, its verb; in verb-final languages the name alone."""
-    first = _title(who, clause, pack)
+def _extent(who: Hit, cue: Hit, clause: Scene, context: Context) -> tuple[int, int]:
+    """Return the place of an attribution: a name, its apposition, its verb; where that comes last, the name and its country."""
+    if context.has("verb_final"):
+        return min(
+            (one.start for one in clause.mentions if _belongs(one, who, clause)), default=who.start
+        ), who.end
+    first = _title(who, clause, context.pack)
     start, end = min(first, cue.start), max(who.end, cue.end)
     said = [*clause.things, *(hit for hit in clause.cues if hit.target in DONE)]
     if end - start > FAR or any(start < hit.start < end for hit in said):
@@ -113,6 +118,13 @@ def _title(who: Hit, clause: Scene, pack: Pack) -> int:
         ),
         who.start,
     )
+
+
+def _belongs(one: Mention, who: Hit, clause: Scene) -> bool:
+    """Return whether a side stands right before a name, no particle that marks it as more between."""
+    if not 0 <= who.start - one.end <= CLOSE:
+        return False
+    return not any(hit.start == one.end and hit.target in PARTICLES for hit in clause.cues)
 
 
 def _heads(clause: Scene, view: View) -> Hit | None:
@@ -135,7 +147,7 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     """Return how likely somebody named is the subject of a word of speaking."""
     after = who.start >= cue.end
     gap = who.start - cue.end if after else cue.start - who.end
-    if gap < 0 or gap > FAR or (not after and _told_of(who, cue, clause, view)):
+    if gap < 0 or gap > FAR or not _may_speak(who, cue, clause, view):
         return 0
     between = view.cased[cue.end : who.start] if after else view.cased[who.end : cue.start]
     points = 6 if gap <= CLOSE else 4 if gap <= NEAR else 2
@@ -146,8 +158,10 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     speaker = pack.speakers[who.target]
     if pack.side_of(speaker) is None or speaker.of or speaker.part:
         points += 2
-    if any(hit.target == "subject_after" and hit.start == who.end for hit in clause.cues):
-        points += 4
+    if _is_subject(who, clause):
+        points += (
+            4 if any(_is_subject(one, clause) for one in clause.speakers if one.start < who.start) else 6
+        )
     if who.start - clause.start <= CLOSE:
         points += 2
     if speaker.unnamed:
@@ -159,12 +173,35 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     return points
 
 
+def _may_speak(who: Hit, cue: Hit, clause: Scene, view: View) -> bool:
+    """Return whether neither a particle nor a deed says that somebody is spoken of."""
+    if who.start >= cue.end:
+        return who.start - cue.end <= CLOSE or not _is_elsewhere(who, clause)
+    if cue.start - who.end > CLOSE and _is_elsewhere(who, clause):
+        return False
+    return not _told_of(who, cue, clause, view)
+
+
 def _told_of(who: Hit, cue: Hit, clause: Scene, view: View) -> bool:
     """Return whether somebody acts in what another says: X sent troops, the Wire reported. X, which sent troops, said: no."""
     deeds = [hit.end for hit in clause.cues if hit.target in DONE and who.end <= hit.start < cue.start]
-    if not deeds or view.cased[who.end : who.end + 1] in _PAUSES:
+    if not deeds or _is_subject(who, clause) or view.cased[who.end : who.end + 1] in _PAUSES:
         return False
     return not _COMMAS.isdisjoint(view.cased[deeds[0] : cue.start])
+
+
+def _is_subject(who: Hit, clause: Scene) -> bool:
+    """Return whether a particle marks somebody as the subject, by itself or at the end of a title."""
+    return any(
+        hit.target == "subject_after" and who.start < hit.start <= who.end < hit.end for hit in clause.cues
+    )
+
+
+def _is_elsewhere(who: Hit, clause: Scene) -> bool:
+    """Return whether a particle marks somebody as source, goal or place, and none as the subject."""
+    return not _is_subject(who, clause) and any(
+        hit.start == who.end and hit.target in PARTICLES for hit in clause.cues
+    )
 
 
 def _governed(who: Hit, clause: Scene, pack: Pack) -> bool:
@@ -196,12 +233,13 @@ def _pronoun(clause: Scene) -> bool:
     return any(hit.target == "carry" and hit.start - clause.start <= CLOSE for hit in clause.cues)
 
 
-def _carried(clause: Scene, before: Voice) -> Voice | None:
-    """Return the speaker before where a pronoun or a common noun speaks."""
+def _carried(clause: Scene, before: Voice, context: Context) -> Voice | None:
+    """Return the speaker before where a pronoun or a common noun speaks, close by or from one end of a clause to the other."""
+    spans = context.has("verb_final") and _pronoun(clause)
     for carry in clause.of("carry"):
         for cue in clause.of(*SPEECH):
             gap = max(cue.start - carry.end, carry.start - cue.end)
-            if gap <= CARRY_GAP_MAX and before.speakers:
+            if (spans or gap <= CARRY_GAP_MAX) and before.speakers:
                 return Voice(before.speakers, cue.term)
     return None
 

@@ -27,6 +27,8 @@ MOVED = frozenset({"give", "get", "want", "help", "tech", "deploy"})
 """What may join things to a side even where only one side is named."""
 WANT_GAP_MAX = 20
 """Code points between a name and what it wants: Kyiv has repeatedly asked for."""
+SPOKEN = frozenset({"say", "confirm", "deny", "decline"})
+"""Where the verb comes last, one of these ends what its speaker says; clauses before it wait for it."""
 
 
 @dataclass(slots=True)
@@ -93,15 +95,25 @@ def _subject(clause: Scene, subject: Side | None, context: Context) -> Side | No
 
 
 def _voices(parts: list[Scene], scene: Scene, heard: Heard, context: Context) -> list[Voice]:
-    """Return who speaks in each clause: named in it, in the one before or in the one after; or whoever was quoted."""
+    """Return who speaks in each clause: named in it, in the one before or in the one after; or whoever was quoted.
+
+    Where the verb comes last, a speaker opens the sentence and the word of speaking closes it.
+    """
     inside = scene.field == heard.field and scene.start < heard.quote_end
     before = heard.voice
     voices: list[Voice | None] = []
-    for part in parts:
-        own = voice_of(part, before, context)
+    waiting = 0
+    for place, part in enumerate(parts):
+        if not context.has("verb_final"):
+            waiting = place
+        heard_so_far = part if waiting == place else scene.between(parts[waiting].start, part.end)
+        own = voice_of(heard_so_far, before, context)
         if own is not None:
             before = own
+            voices[waiting:] = [own] * (place - waiting)
         voices.append(own if own is not None else voices[-1] if voices else None)
+        if part.has(*SPOKEN):
+            waiting = place + 1
     first = next((voice for voice in voices if voice is not None), None)
     silent = heard.voice if inside else first or OUTLET
     return [voice or _carried(silent) for voice in voices]

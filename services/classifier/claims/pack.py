@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 FAMILIES = frozenset({"arms", "people", "technology", "fuel", "money", "cargo"})
-TRAITS = frozenset({"adjectives_follow", "counts_follow", "verb_second"})
-"""Traits of grammar that a page may claim: adjectives after their noun, numbers after what they count, the verb second."""
+TRAITS = frozenset({"adjectives_follow", "counts_follow", "verb_final", "verb_second"})
+"""Traits of grammar that a page may claim: adjectives after their noun, numbers after what they count, where the verb is."""
 OPERATORS = frozenset({">", ">=", "~", "<", "<=", "range"})
 TABLES = ("cues", "materiel", "claimants", "units", "operators", "numbers")
 """The tables of a language's page; it may name sets of words for its forms, too."""

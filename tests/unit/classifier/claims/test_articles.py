@@ -9,7 +9,19 @@ from tests.claim_score import CONFIRMED, Tally, articles, count
 
 # Measured when a language's cues were last changed, less a little: a floor, so that no change loses what was reached. Only
 # languages whose cues are written have one; of the others, articles may be there first.
-FLOORS = {"de": 0.85, "en": 0.82, "es": 0.9, "fr": 0.8, "pl": 0.9, "ru": 0.9, "uk": 0.9}
+FLOORS = {
+    "de": 0.85,
+    "en": 0.82,
+    "es": 0.9,
+    "fr": 0.8,
+    "ja": 0.9,
+    "ko": 0.9,
+    "pl": 0.9,
+    "ru": 0.9,
+    "uk": 0.9,
+    "zh-Hans": 0.9,
+    "zh-Hant": 0.85,
+}
 
 
 @pytest.mark.parametrize("language", sorted(FLOORS))

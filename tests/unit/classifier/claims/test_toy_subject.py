@@ -110,7 +110,7 @@ oracle = ["oracle"]
 king = ["king"]
 """,
     "qb": """
-grammar = ["counts_follow"]
+grammar = ["counts_follow", "verb_final"]
 [cues]
 say = ["moku"]
 give = ["yaru"]
@@ -133,6 +133,7 @@ ship = ["seki"]
 10000 = ["man"]
 [claimants]
 oracle = ["oracle"]
+king = ["king"]
 """,
     "qc": """
 grammar = ["verb_second", "adjectives_follow"]
@@ -228,6 +229,22 @@ def test_clauses_may_end_with_a_word(root: Path) -> None:
     """Where the verb comes last, its ending ends the clause."""
     found = told(root, "qb", "nordga sudni wool yarute, sudga nordni boats yaru.")
     assert [claim.direction for claim in found] == ["NORD>SUD", "SUD>NORD"]
+
+
+def test_whoever_opens_a_sentence_says_all_of_it_where_the_verb_comes_last(root: Path) -> None:
+    """The word of speaking at the end is the first subject's, not that of who stands next to it."""
+    found = told(root, "qb", "oraclewa nordga sudni wool yarute, kingga sudni boats yaru moku.")
+    assert {claim.claimant.name for claim in found} == {"Oracle"}
+    found = told(root, "qb", "oraclewa nordga sudni wool yaru mokute, kingga sudni boats yaru moku.")
+    assert [claim.claimant.name for claim in found] == ["Oracle", "King of Nord"]
+
+
+def test_the_country_of_whoever_speaks_gives_nothing(root: Path) -> None:
+    """A side right before a name belongs to it; with a particle it stands for itself."""
+    (one,) = told(root, "qb", "nord kingwa boats sudga yaru moku.")
+    assert one.direction == "SUD>NORD"
+    (one,) = told(root, "qb", "nordde kingwa boats sudni yaru moku.")
+    assert one.direction == "NORD>SUD"
 
 
 @pytest.mark.parametrize(
