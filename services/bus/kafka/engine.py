@@ -263,10 +263,11 @@ class Engine:
             await self.bell.heard(VISIBLE_LOOK_S)
 
     def _learn(self, ends: Mapping[TopicPartition, int], asked: float) -> None:
-        """Take an answer, but not for places of which something newer was heard while it was on its way."""
+        """Take an answer; where something newer was heard while it was on its way, it can only add to that."""
         for place, end in ends.items():
-            if self._checked.get(place, 0.0) <= asked:
-                self.ends[place], self._checked[place] = end, asked
+            heard = self._checked.get(place, 0.0)
+            self.ends[place] = end if heard <= asked else max(end, self.ends[place])
+            self._checked[place] = max(heard, asked)
 
     def _late(self, place: TopicPartition) -> bool:
         return self.ends.get(place, 0) < self.floors.get(place, 0)

@@ -124,10 +124,21 @@ async def test_an_answer_that_was_overtaken_takes_nothing_back(engine: Engine, b
     await begun(alerts)
     broker.answers[-1].set_result(9)
     await alerts
-    engine.saw({STORIES[0]: 8})
+    engine.saw({STORIES[0]: 8, STORIES[1]: 2})
     broker.answers[0].set_result(3)
     await both
     assert engine.ends == dict.fromkeys(STORIES, 3) | {STORIES[0]: 8, ALERTS[0]: 9}
+
+
+async def test_what_a_reader_saw_meanwhile_hides_no_answer(engine: Engine, broker: Broker) -> None:
+    """Records come all the time with the end of their fetch: what was asked for, own commits in it, is known all the same."""
+    engine.publish({ALERTS[0]: 9})
+    look = asyncio.ensure_future(engine.look_behind_own(ALERTS))
+    await begun(look)
+    engine.saw({ALERTS[0]: 7})
+    broker.answers[-1].set_result(9)
+    await look
+    assert engine.ends == {ALERTS[0]: 9}
 
 
 async def test_who_is_cancelled_leaves_the_question_to_the_next(engine: Engine, broker: Broker) -> None:
