@@ -20,7 +20,7 @@ FLOORS = {
     "ru": 0.9,
     "uk": 0.9,
     "zh-Hans": 0.9,
-    "zh-Hant": 0.85,
+    "zh-Hant": 0.75,
 }
 
 
