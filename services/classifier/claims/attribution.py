@@ -184,10 +184,12 @@ def _may_speak(who: Hit, cue: Hit, clause: Scene, view: View) -> bool:
 
 def _told_of(who: Hit, cue: Hit, clause: Scene, view: View) -> bool:
     """Return whether somebody acts in what another says: X sent troops, the Wire reported. X, which sent troops, said: no."""
-    deeds = [hit.end for hit in clause.cues if hit.target in DONE and who.end <= hit.start < cue.start]
-    if not deeds or _is_subject(who, clause) or view.cased[who.end : who.end + 1] in _PAUSES:
+    if _is_subject(who, clause):
         return False
-    return not _COMMAS.isdisjoint(view.cased[deeds[0] : cue.start])
+    low = view.cased
+    begin = low.find(",", who.end + 1, cue.start) if low[who.end : who.end + 1] in _PAUSES else who.end
+    deeds = [hit.end for hit in clause.cues if hit.target in DONE and begin <= hit.start < cue.start]
+    return begin >= 0 and bool(deeds) and not _COMMAS.isdisjoint(low[deeds[0] : cue.start])
 
 
 def _is_subject(who: Hit, clause: Scene) -> bool:

@@ -116,6 +116,7 @@ def test_thousands_of_something_are_no_number(language: str, text: str) -> None:
         ("uk", "КНДР відправила до Росії солдатів, пише «Північна хвиля».", "ALLEGED"),
         ("pl", "Rosja dostarczyła Korei Północnej rakiety, podał „Kurier”.", "ALLEGED"),
         ("ru", "КНДР отправила в Россию солдат, сообщил Пхеньян.", "CONFIRMED_FIRST_PARTY"),
+        ("ru", "Россия, в свою очередь, поставила Пхеньяну ракеты, пишет «Северный курьер».", "ALLEGED"),
     ],
 )
 def test_who_acts_confesses_nothing_that_another_reports(language: str, text: str, status: str) -> None:
