@@ -11,6 +11,9 @@ import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
+
+from services.classifier.mojibake import looks_broken, mended, origins_of
 
 # Longer tags exist (inline images as data URLs); they are read as text, which harms nothing and keeps the scan linear.
 TAG_LENGTH_MAX = 2_000
@@ -151,6 +154,8 @@ def _levelled(text: str) -> str:
 def skim(*fields: str) -> str:
     """Return the fields as the gate reads them: folded, entities decoded, spaces levelled; places are lost."""
     joined = " ".join(fields)
+    if looks_broken(joined):
+        joined = " ".join(mended(field) or field for field in fields)
     if "&" in joined:
         joined = html.unescape(joined)
     if not joined.isascii():
@@ -197,6 +202,29 @@ class View:
 
 def make_view(raw: str) -> View:
     """Return the view of a field: inline tags and invisible characters gone, entities decoded, space runs one space."""
+    meant = mended(raw)
+    return _view(raw) if meant is None else _as_given(_view(meant), raw, origins_of(meant))
+
+
+def _as_given(view: View, raw: str, places: list[int]) -> View:
+    """Return the view of a mended text with its places in the broken one: one segment a letter."""
+    starts: list[int] = []
+    origins: list[tuple[int, int]] = []
+    stops = (*view.starts[1:], len(view.cased))
+    for start, stop, (begin, end) in zip(view.starts, stops, view.origins, strict=True):
+        if end >= 0:
+            starts.append(start)
+            origins.append((places[begin], places[end]))
+        else:
+            starts.extend(range(start, stop))
+            origins.extend(pairwise(places[begin : begin + stop - start + 1]))
+    starts.append(len(view.cased))
+    origins.append((len(raw), -1))
+    return View(raw, view.low, view.cased, view.breaks, tuple(starts), tuple(origins))
+
+
+def _view(raw: str) -> View:
+    """Return the view of a field that is as it was meant."""
     clean = _levelled(without_surrogates(raw))
     special = _SPECIAL if unicodedata.is_normalized("NFC", clean) else _SPECIAL_PARTED
     parts: list[str] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.classifier.classify import FIELD_LENGTH_MAX, Item, classify, load_model
+from services.classifier.mojibake import mended
 
 if TYPE_CHECKING:
     from schemas import Verdict
@@ -47,6 +48,47 @@ def verdict_of(title: str, summary: str = "", text: str = "") -> Verdict:
 def test_odd_characters_hide_nothing_and_move_no_span(title: str) -> None:
     """NUL, lone surrogates, unassigned code points, overrides, emoji, entities, other scripts, decomposed letters."""
     assert verdict_of(title).flagged
+
+
+def broken(text: str, page: str) -> str:
+    """Return a text as it looks if its UTF-8 is read as another code page."""
+    return "".join(bytes([byte]).decode(page, "ignore") or chr(byte) for byte in text.encode())
+
+
+@pytest.mark.parametrize(
+    ("title", "page"),
+    [
+        ("Россия получила снаряды из Северной Кореи", "cp1251"),
+        ("Россия получила снаряды из Северной Кореи", "cp1252"),
+        ("Россия получила снаряды из Северной Кореи", "latin-1"),
+        ("Korea Północna dostarczyła Rosji pociski artyleryjskie", "cp1252"),
+        ("북한, 러시아에 포탄 제공", "latin-1"),
+        ("<b>La Corée du Nord</b> a livré des obus d&#39;artillerie à la Russie", "cp1252"),
+    ],
+)
+def test_text_that_was_decoded_wrongly_is_read_as_it_was_meant(title: str, page: str) -> None:
+    """Spans are those of the text as given, broken as it is."""
+    verdict = verdict_of(broken(title, page))
+    assert verdict.flagged
+    assert [one.text for one in verdict.evidence] == [
+        broken(one.text, page) for one in verdict_of(title).evidence
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KIM JONG UN ARRIVÉ…",  # these two would be a letter, but not of any language of ours
+        "Rosja – Ãltere Ð",
+        "Ð\ud800",
+        "La Russie, Corée â",
+        "Ñandú",
+        "Россия",
+    ],
+)
+def test_a_text_that_is_whole_is_left_alone(text: str) -> None:
+    """Only where every letter fits was it broken."""
+    assert mended(text) is None
 
 
 @pytest.mark.parametrize("title", ["", " \t\n\u3000\u200b", "\ud800" * 50, "\x00", "&#0;", "<p>", "\u202e"])
