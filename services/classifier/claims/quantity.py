@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from services.classifier.claims.scene import Context, Scene
 
-DIGITS_MAX = 15
-"""More digits than these are no count of anything."""
 OPERATOR_GAP_MAX = 6
 UNIT_GAP_MAX = 30
 RANGE_GAP_MAX = 6
@@ -24,6 +22,7 @@ MAGNITUDE_MIN = 100
 MAGNITUDES = (1e9, 1e6, 1e3)
 YEARS = range(1900, 2101)
 YEAR_DIGITS = 4
+# More than fifteen digits are no count of anything.
 _NUMBER = re.compile(
     r"(?<![a-zа-яіїєґ\d.,])(?:\d{1,3}(?:[.,' ]\d{3})+(?!\d)|\d{1,15}(?:[.,]\d{1,2}(?!\d))?)(?!\d)"
 )
