@@ -10,6 +10,7 @@ from tests.claim_score import CONFIRMED, Tally, articles, count
 # Measured when a language's cues were last changed, less a little: a floor, so that no change loses what was reached. Only
 # languages whose cues are written have one; of the others, articles may be there first.
 FLOORS = {
+    "ar": 0.85,
     "de": 0.85,
     "en": 0.82,
     "es": 0.9,
