@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from hypothesis import given
@@ -18,6 +21,7 @@ from services.classifier.stage import ClassifierStage
 from services.cli.classify import answers
 from tests.builders import a_record, a_story
 
+CLAIMED = Path(__file__).parents[1] / "corpus" / "claims"
 NOW = datetime(2026, 5, 12, 3, tzinfo=UTC)
 SENTENCES = st.sampled_from(
     [
@@ -78,3 +82,17 @@ def test_the_size_of_a_batch_changes_no_verdict(told: list[tuple[str, str]], siz
     ]
     batches = [stories[start : start + size] for start in range(0, len(stories), size)]
     assert published(*batches) == published(stories)
+
+
+def test_another_process_writes_the_same_bytes() -> None:
+    """Sets have another order in each process; no verdict shows it."""
+    given = b"".join(path.read_bytes() for path in sorted(CLAIMED.glob("*.jsonl")))
+    command = [sys.executable, "-m", "services", "classify", "-"]
+    first, second = (
+        subprocess.run(
+            ["/usr/bin/env", f"PYTHONHASHSEED={seed}", *command], input=given, capture_output=True, check=True
+        ).stdout
+        for seed in (1, 77)
+    )
+    assert first.count(b"\n") == given.count(b"\n")
+    assert first == second
