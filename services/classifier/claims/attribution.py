@@ -80,7 +80,7 @@ def voice_of(clause: Scene, before: Voice, context: Context) -> Voice | None:
         if goes_on and cue.target in ACTS:
             continue
         for who in clause.speakers:
-            points = _points(who, cue, clause, view, pack)
+            points = _points(who, cue, clause, context)
             rank = (points, -max(who.start - cue.end, cue.start - who.end))
             if points >= SCORE_MIN and (best is None or rank > best[0]):
                 best = (rank, who, cue)
@@ -143,8 +143,9 @@ def _goes_on(clause: Scene) -> bool:
     return any(hit.target == "keep" and hit.start <= clause.start + 1 for hit in clause.cues)
 
 
-def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
+def _points(who: Hit, cue: Hit, clause: Scene, context: Context) -> int:
     """Return how likely somebody named is the subject of a word of speaking."""
+    view, pack = context.views[clause.field], context.pack
     after = who.start >= cue.end
     gap = who.start - cue.end if after else cue.start - who.end
     if gap < 0 or gap > FAR or not _may_speak(who, cue, clause, view):
@@ -152,7 +153,8 @@ def _points(who: Hit, cue: Hit, clause: Scene, view: View, pack: Pack) -> int:
     between = view.cased[cue.end : who.start] if after else view.cased[who.end : cue.start]
     points = 6 if gap <= CLOSE else 4 if gap <= NEAR else 2
     if after:
-        points += 2 if cue.target == "according" else 1 if _inverted(cue, who, view, pack) else -6
+        follows = _inverted(cue, who, view, pack) or (gap <= CLOSE and context.has("verb_first"))
+        points += 2 if cue.target == "according" else 1 if follows else -6
     elif between.strip(" ") in _PAUSES and view.cased[max(0, who.start - 2) : who.start].strip() != ",":
         points -= 4
     speaker = pack.speakers[who.target]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 FAMILIES = frozenset({"arms", "people", "technology", "fuel", "money", "cargo"})
-TRAITS = frozenset({"adjectives_follow", "counts_follow", "verb_final", "verb_second"})
+TRAITS = frozenset({"adjectives_follow", "counts_follow", "verb_final", "verb_first", "verb_second"})
 """Traits of grammar that a page may claim: adjectives after their noun, numbers after what they count, where the verb is."""
 OPERATORS = frozenset({">", ">=", "~", "<", "<=", "range"})
 TABLES = ("cues", "materiel", "claimants", "units", "operators", "numbers")

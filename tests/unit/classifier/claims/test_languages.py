@@ -85,3 +85,29 @@ def test_an_answer_to_this_may_be_about_what_another_wanted_just_before() -> Non
     between = "Die Gespräche dauerten zwei Tage."
     assert claims_in("de", f"{wants} {answer}")[-1].direction == "RUS>DPRK"
     assert claims_in("de", f"{wants} {between} {answer}")[-1].direction == "DPRK>RUS"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "status"),
+    [
+        (
+            "قالت الاستخبارات الكورية الجنوبية إن كوريا الشمالية أرسلت 3000 جندي إلى روسيا.",
+            "South Korea NIS",
+            "ALLEGED",
+        ),
+        (
+            "وقال زيلينسكي إن روسيا حصلت على صواريخ من كوريا الشمالية.",
+            "Ukraine (Volodymyr Zelensky)",
+            "ALLEGED",
+        ),
+        (
+            "وأكد وزير الدفاع الأمريكي لويد أوستن وجود قوات كورية شمالية في روسيا.",
+            "Pentagon (Lloyd Austin)",
+            "CONFIRMED_BY_CLAIMANT",
+        ),
+    ],
+)
+def test_where_the_verb_comes_first_its_subject_follows(text: str, name: str, status: str) -> None:
+    """Who stands right after the word of speaking speaks, not the side that the sentence is about."""
+    (claim,) = claims_in("ar", text)
+    assert (claim.claimant.name, claim.status) == (name, status)
