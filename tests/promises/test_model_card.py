@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from importlib.resources import files
@@ -21,3 +22,13 @@ def test_the_weights_of_the_card_are_those_that_are_shipped() -> None:
     assert {name: float(weight) for name, weight in told.items()} == shipped["features"]
     assert told.keys() == SIGNS.keys()
     assert f"Bias {shipped['bias']:.3f}." in CARD
+
+
+def test_the_corpus_of_the_card_is_the_one_that_is_there() -> None:
+    """A changed corpus asks for `make train`."""
+    told = dict(re.findall(r"`(tests/corpus/detection/[\w-]+\.jsonl)` \| `(\w{64})`", CARD))
+    there = {
+        str(path.relative_to(ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (ROOT / "tests" / "corpus" / "detection").glob("*.jsonl")
+    }
+    assert told == there
