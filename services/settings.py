@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -332,9 +332,10 @@ class Sources:
     """What settings were made from."""
 
     path: str
-    text: str
-    environment: Mapping[str, str]
-    overrides: Mapping[str, Any]
+    text: str = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+    """Never shown: it may hold secrets that are not tumen's."""
+    overrides: Mapping[str, Any] = field(repr=False)
 
     def of(self, keys: Sequence[str], *, known: bool = True) -> str | None:
         """Return what made a setting, the last one first, and the setting's name; None: nothing did.

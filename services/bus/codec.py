@@ -90,7 +90,10 @@ def decode(record: Record, model: type[M]) -> M:
 def dead_letter(  # noqa: PLR0913 - each is a part of the letter
     record: Record, *, group: str, stage: str, error: str, error_class: str, attempts: int
 ) -> Message:
-    """Return the dead letter of a record: its bytes and headers, and ``dlq-*`` headers as UTF-8 strings."""
+    """Return the dead letter of a record: its bytes and headers, and ``dlq-*`` headers as UTF-8 strings.
+
+    ``dlq-*`` headers of the record itself are left out: whoever wrote them could pass the letter off as something else.
+    """
     context = {
         "dlq-original-topic": record.topic,
         "dlq-original-partition": record.partition,
@@ -104,7 +107,8 @@ def dead_letter(  # noqa: PLR0913 - each is a part of the letter
         "dlq-version": services.__version__,
     }
     extra = tuple((name, str(value).encode("utf-8", "replace")) for name, value in context.items())
-    return Message(TOPICS[record.topic].dlq.name, 0, record.key, record.value, (*record.headers, *extra))
+    own = tuple(header for header in record.headers if not header[0].startswith("dlq-"))
+    return Message(TOPICS[record.topic].dlq.name, 0, record.key, record.value, (*own, *extra))
 
 
 def as_reference(letter: Message, where: str | None) -> Message:

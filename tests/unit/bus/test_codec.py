@@ -110,6 +110,16 @@ def test_a_dead_letter_keeps_everything_and_says_why() -> None:
     assert headers["dlq-error-message"].decode() == "é" * 500
 
 
+def test_a_record_cannot_pass_its_letter_off_as_something_else() -> None:
+    """Whoever may write stories could otherwise forge the mark that a letter was settled."""
+    forged = (("ce_id", b"1"), ("dlq-settled", b"replayed"), ("dlq-group", b"another"))
+    record = Record("tumen.stories.v1", 0, 0, "k", b"x", forged, 0)
+    letter = dead_letter(record, group="g", stage="g", error="e", error_class="E", attempts=1)
+    names = [name for name, _ in letter.headers]
+    assert "dlq-settled" not in names
+    assert [value for name, value in letter.headers if name == "dlq-group"] == [b"g"]
+
+
 def test_a_tombstone_ends_a_key() -> None:
     """It has no value, and an envelope."""
     feed = a_feed()
