@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import orjson
+
 from schemas import Story
 from services.bus.codec import Undecodable, dead_letter, decode, encode
 from services.bus.loop import Step
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 CLASSIFIER = "classifier"
 VERDICT_PARTITION = 0
 """Verdicts have one partition: about one story in a hundred passes."""
+
+
+_SCHEMA = Story.model_fields["schema_"].default
+_NEEDED = frozenset(
+    info.alias or name
+    for name, info in Story.model_fields.items()
+    if info.is_required() or name in {"schema_", "revision", "change", "summary"}
+)
 
 
 @dataclass(slots=True)
@@ -70,6 +80,9 @@ class ClassifierStage:
         if record.value is None:
             draft.tombstones += 1
             return
+        if not self._publish_all and (item := first_look(record.value)) and says_nothing(item, self._model):
+            draft.flags[False] += 1
+            return
         try:
             story = decode(record, Story)
         except Undecodable as error:
@@ -77,9 +90,6 @@ class ClassifierStage:
             draft.messages.append(_dead_letter(record, error.detail))
             return
         told = self._publish_all or is_told_anyway(story)
-        if not told and says_nothing(item_of(story), self._model):
-            draft.flags[False] += 1
-            return
         verdict = judge(story, self._model)
         draft.flags[verdict.flagged] += 1
         if told or verdict.flagged or verdict.near_miss:
@@ -93,6 +103,24 @@ class ClassifierStage:
             self._metrics.skip("story_tombstone", draft.tombstones)
         for record, detail in draft.dead:
             dead_lettered(record, "story_undecodable", CLASSIFIER, detail, self._metrics)
+
+
+def first_look(value: bytes) -> Item | None:
+    """Return what the gate reads of a first revision that has all that a story needs; None: it must be read whole.
+
+    Reading a story whole takes longer than judging it, and ninety-nine in a hundred are held back. What one of these
+    has in fields that nobody will read is not looked at.
+    """
+    try:
+        table = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(table, dict) or not table.keys() >= _NEEDED or table["schema"] != _SCHEMA:
+        return None
+    if table["revision"] != 1 or table["change"] != "new":
+        return None
+    read = table["title"], table["summary"], table.get("text") or ""
+    return Item("", *read) if all(isinstance(part, str) for part in read) else None
 
 
 def judge(story: Story, model: Model) -> Verdict:

@@ -104,6 +104,34 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter_in_the_same_step() -> Non
     assert metrics.value("tumen_verdicts_total", flagged=True) == 1
 
 
+@pytest.mark.parametrize(
+    ("changed", "dead"),
+    [
+        ({"guid": None}, True),
+        ({"schema": "story/9"}, True),
+        ({"title": 7}, True),
+        ({"text": ["x"]}, True),
+        ({"revision": "two"}, True),
+        ({"authors": 5}, False),
+    ],
+)
+def test_a_held_back_story_is_a_dead_letter_only_where_it_lacks_what_is_read(
+    changed: dict[str, Any], dead: bool
+) -> None:
+    """Every field must be there, and those of the gate be what they should; what nobody reads harms nobody."""
+    table = json.loads(a_story(**NOT_NEWS).to_json()) | changed
+    value = json.dumps({name: part for name, part in table.items() if part is not None}).encode()
+    step = a_stage().step([Record(STORIES.name, 3, 7, "k", value, (), 0)], NOW)
+    assert [message.topic for message in step.messages] == ([STORIES.dlq.name] if dead else [])
+
+
+@pytest.mark.parametrize("value", [b"[1]", b"story", b'"\\ud800"'])
+def test_what_is_no_story_at_all_is_a_dead_letter(value: bytes) -> None:
+    """A list, words, a lone surrogate."""
+    (message,) = a_stage().step([Record(STORIES.name, 3, 7, "k", value, (), 0)], NOW).messages
+    assert message.topic == STORIES.dlq.name
+
+
 def test_a_stage_has_no_state_and_no_timers() -> None:
     """The same records give the same messages, as often as they are asked for."""
     stage = a_stage()
