@@ -68,6 +68,10 @@ class Form:
     cased: str | None = None
     pattern: str | None = None
     """A regular expression on the folded text, from where ``literal`` stands; ``compiled`` when it is first needed."""
+    needs: tuple[str, ...] = ()
+    """Of a pattern: it can hold only where one of these stands, too."""
+    gap: bool = False
+    """Other words may stand between its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,24 @@ class Page:
         raise LexiconError(message)
 
 
-@cache
+_READY: dict[str, re.Pattern[str]] = {}
+"""Patterns that were needed so far. To compile all takes seconds a process, and most are never asked for."""
+
+
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return a form's pattern, compiled when a text first has its literal: most never do, and all take seconds."""
-    return re.compile(pattern)
+    """Return a pattern, compiled once."""
+    ready = _READY.get(pattern)
+    if ready is None:
+        ready = _READY[pattern] = re.compile(pattern)
+    return ready
+
+
+def pattern_end(form: Form, pattern: str, low: str, start: int) -> int:
+    """Return where a form's pattern ends that begins at ``start``; -1: it does not hold."""
+    if pattern not in _READY and form.needs and not any(word in low for word in form.needs):
+        return -1
+    found = compiled(pattern).match(low, start)
+    return found.end() if found else -1
 
 
 def read_page(path: Traversable, digest: hashlib._Hash) -> Page:
@@ -191,8 +209,14 @@ def _gap_form(page: Page, where: str, first: str, rest: list[str], script: str) 
         words = "|".join(map(pattern_of, _words_of(page, where, token)))
         pattern += f"{_BETWEEN}{step if gap else ''}(?:{words})"
         gap = False
-    literal = fold(first).strip("*").split("*")[0]
-    return Form(" ".join((first, *rest)), literal, left=True, right=False, pattern=pattern)
+    needs = tuple(_stem(word) for word in _words_of(page, where, rest[-1]))
+    term = " ".join((first, *rest))
+    return Form(term, _stem(first), left=True, right=False, pattern=pattern, needs=needs, gap=True)
+
+
+def _stem(word: str) -> str:
+    """Return what a word or phrase with ``*`` in it begins with, wherever it stands."""
+    return fold(word).strip("*").split("*")[0]
 
 
 def _words_of(page: Page, where: str, token: str) -> list[str]:
@@ -235,7 +259,8 @@ def _form(page: Page, where: str, item: Any, script: str) -> Form:
     if "*" not in body:
         return Form(item, body, left=left and body[0].isalnum(), right=right and body[-1].isalnum())
     pattern = r"\w*".join(map(re.escape, body.split("*"))) + ("" if right else r"\w*")
-    return Form(item, body.split("*")[0], left=left, right=right, pattern=pattern)
+    first, *rest = body.split("*")
+    return Form(item, first, left=left, right=right, pattern=pattern, needs=(max(rest, key=len),))
 
 
 def _pattern_form(page: Page, where: str, item: dict[str, str]) -> Form:

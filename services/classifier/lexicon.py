@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from schemas.verdict import Tier
+    from services.classifier.forms import Form
 
 KEYS = frozenset({"rus", "dprk", "theatre", "nexus", "noun", "relation"})
 SCOPES = frozenset({"statement", "title"})
@@ -33,6 +34,13 @@ class Concept:
     needs: frozenset[str] = frozenset()
     relations: frozenset[str] = frozenset()
     tier: Tier = "T0"
+
+    def opened_by(self, form: Form) -> bool:
+        """Return whether a form of it opens the gate.
+
+        A thing whose form has a gap names its maker in it, and that name opens the gate by itself, for less.
+        """
+        return self.gate and not (form.gap and not self.keys.isdisjoint({"noun", "nexus"}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import ahocorasick_rs
 
-from services.classifier.forms import ARABIC_AFTER_MAX, ARABIC_BEFORE, ARABIC_BEFORE_MAX, compiled
+from services.classifier.forms import ARABIC_AFTER_MAX, ARABIC_BEFORE, ARABIC_BEFORE_MAX, pattern_end
 from services.classifier.text import without_surrogates
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Matcher:
         gate = [
             entry
             for entry in lexicon.entries
-            if (concept := lexicon.concepts.get(entry.target)) is not None and concept.gate
+            if (concept := lexicon.concepts.get(entry.target)) is not None and concept.opened_by(entry.form)
         ]
         gate += watched
         by_literal = _by_literal(gate)
@@ -150,8 +150,7 @@ def _end_of(entry: Entry, texts: tuple[str, str], start: int, end: int, script: 
     if form.left and start and low[start - 1].isalnum():  # first: it costs least, and says no most often
         return None
     if form.pattern is not None:
-        found = compiled(form.pattern).match(low, start)
-        end = found.end() if found else -1
+        end = pattern_end(form, form.pattern, low, start)
     if end < 0 or (form.right and end < len(low) and low[end].isalnum()):
         return None
     if form.cased is not None and cased is not low and cased[start:end] != form.cased:
@@ -175,8 +174,8 @@ def _arabic_end(form: Form, low: str, start: int, end: int) -> int | None:
             return None
         before -= 1
     if form.pattern is not None:
-        found = compiled(form.pattern).match(low, start)
-        return found.end() if found else None
+        stop = pattern_end(form, form.pattern, low, start)
+        return stop if stop >= 0 else None
     after = end
     while after < len(low) and low[after].isalpha():
         if after - end == ARABIC_AFTER_MAX:
