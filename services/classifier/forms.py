@@ -101,6 +101,8 @@ class Page:
         raise LexiconError(message)
 
 
+ASKED_LENGTH_MAX = 2_000
+"""A longer text is not asked for what a pattern needs: to ask at each place would cost the square of its length."""
 _READY: dict[str, re.Pattern[str]] = {}
 """Patterns that were needed so far. To compile all takes seconds a process, and most are never asked for."""
 
@@ -115,7 +117,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 def pattern_end(form: Form, pattern: str, low: str, start: int) -> int:
     """Return where a form's pattern ends that begins at ``start``; -1: it does not hold."""
-    if pattern not in _READY and form.needs and not any(word in low for word in form.needs):
+    asked = form.needs and pattern not in _READY and len(low) <= ASKED_LENGTH_MAX
+    if asked and not any(word in low for word in form.needs):
         return -1
     found = compiled(pattern).match(low, start)
     return found.end() if found else -1
