@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+RESOLVE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml
 # All tests are shared by so many processes: one with the chaos, one that mostly waits (tests/side_by_side.py).
 PROCESSES ?= 2
 
@@ -53,9 +54,9 @@ schemas: $(VENV)/.dev ## Generate the JSON Schemas and the AsyncAPI document aga
 	@$(BIN)/python -m services.bus.kafka.asyncapi
 
 lock: $(VENV)/.dev ## Resolve the locks again (requirements/*.txt)
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt --extra build
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/dev.txt --extra build --extra dev
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/train.txt --extra train
+	@$(RESOLVE) -o requirements/run.txt --extra build
+	@$(RESOLVE) -o requirements/dev.txt --extra build --extra dev
+	@$(RESOLVE) -o requirements/train.txt --extra train
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("tumen needs Python 3.11 to 3.14, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] <= (3, 14) else 0)'

@@ -35,7 +35,7 @@ _SCHEMA = Story.model_fields["schema_"].default
 _NEEDED = frozenset(
     info.alias or name
     for name, info in Story.model_fields.items()
-    if info.is_required() or name in {"schema_", "revision", "change", "summary"}
+    if info.is_required() or name in {"schema_", "summary"}
 )
 
 
